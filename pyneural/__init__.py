@@ -1,0 +1,10 @@
+"""pyneural: small and medium neural networks, trained on CPUs, with gradients derived by hand."""
+
+from pyneural.components import Activation, ClippedRelu, Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn
+from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
+from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
+from pyneural.network import Network
+from pyneural.neural_layer import Layer, Loss, Parameter
+from pyneural.packing import Batch, Batches, Gathered, Packed, Ragged, Steps, Streams, pack, unpack
+
+__version__ = "0.1.0"

@@ -1,0 +1,66 @@
+"""The fully connected layer.
+
+    y = f(s),  s = x W + b            x (N, D), W (D, H), b (H), y (N, H)
+
+With g = dL/dy ⊙ f'(s), where f'(s) is a function of y:
+
+    dL/dW_dh = Σ_n x_nd g_nh          dW = xᵀ g
+    dL/db_h  = Σ_n g_nh               db = column sums of g
+    dL/dx_nd = Σ_h g_nh W_dh          dx = g Wᵀ
+
+Each is one product over all N rows of the batch, whatever they are: tokens of sequences or plain rows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import kernels
+from pyneural.components.activation import ClippedRelu, Function
+from pyneural.initializers import Glorot, Initializer, Zeros
+from pyneural.neural_layer import Layer, Parameter
+
+Array = NDArray[np.floating]
+
+
+class Dense(Layer):
+    """y = f(x W + b) for x of shape (N, dim_in), y of shape (N, dim_out).
+
+    activation: "tanh", "sigmoid", "relu", "clipped_relu", a `ClippedRelu`, or None for f(s) = s
+    init, init_bias: initialisers of W (default `Glorot()`) and of b (default zeros; logarithms of the class priors
+        are a good start where the layer feeds a `Softmax`)
+    """
+
+    def __init__(
+        self,
+        dim_in: int,
+        dim_out: int,
+        activation: str | ClippedRelu | None = None,
+        *,
+        init: Initializer | None = None,
+        init_bias: Initializer | None = None,
+    ) -> None:
+        self.dim_in, self.dim_out = dim_in, dim_out
+        self.function = None if activation is None else Function(activation)
+        self.activation = self.function.name if self.function else None
+        self.ceiling = self.function.ceiling if self.function else None
+        self.W = Parameter(dim_in, dim_out, init=init or Glorot())
+        self.b = Parameter(dim_out, init=init_bias or Zeros())
+
+    def forward(self, x: Array) -> Array:
+        y = self.work("y", len(x), self.dim_out)
+        kernels.affine(x, self.W.value, self.b.value, y)
+        if self.function:
+            self.function.forward(y, y)
+        self._x, self._y = x, y
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        g = dy
+        if self.function:
+            g = self.work("g", *dy.shape)
+            self.function.backward(self._y, dy, g)
+        kernels.matmul(self._x, g, self.W.grad, transpose_a=True)
+        kernels.column_sums(g, self.b.grad)
+        dx = self.work("dx", len(g), self.dim_in)
+        kernels.matmul(g, self.W.value, dx, transpose_b=True)
+        return dx

@@ -1,0 +1,59 @@
+"""Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up in training, and inference does nothing.
+
+    y = m ⊙ x,  m = 0 with probability `rate`, else 1 / (1 - rate)      dx = m ⊙ dy
+
+"Locked" draws one mask a sequence and uses it at all its steps (Gal and Ghahramani 2016). Masks come from a
+counter-based generator keyed by the network's seed, the layer and the step of training, and indexed by the sequence's
+place in the batch and by the row's step in it: sharing a batch out changes no mask.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import kernels
+from pyneural.neural_layer import Layer
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+
+
+class Dropout(Layer):
+    """y = m ⊙ x for x of shape (N, D), with a new mask each step of training.
+
+    rate: the probability that a number is dropped, in [0, 1)
+    locked: one mask a sequence instead of one a row
+    """
+
+    over_time = True
+
+    def __init__(self, rate: float, *, locked: bool = False) -> None:
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate: expected a number in [0, 1), got {rate}")
+        self.rate, self.locked = rate, locked
+
+    def prepare(self) -> None:
+        self._key = 0
+
+    def draw(self, key: int) -> None:
+        """Fixes the masks of the next step; called by the network."""
+        self._key = key
+
+    def forward(self, x: Array, steps: Steps) -> Array:
+        if self.rate == 0:
+            return x
+        mask = self._mask = self.work("mask", *x.shape)
+        if self.locked:
+            once = self.work("once", steps.sequences, x.shape[1])
+            kernels.dropout_mask(steps.places_of_sequences, self._key, self.rate, once)
+            np.take(once, steps.sequence_of_row, axis=0, out=mask, mode="clip")  # "clip" writes to out unbuffered
+        else:
+            kernels.dropout_mask(steps.places_of_rows, self._key, self.rate, mask)
+        return np.multiply(x, mask, out=self.work("y", *x.shape))
+
+    def backward(self, dy: Array) -> Array:
+        if self.rate == 0:
+            return dy
+        return np.multiply(dy, self._mask, out=self.work("dx", *dy.shape))
+
+    def predict(self, x: Array, steps: Steps) -> Array:
+        return x

@@ -1,0 +1,63 @@
+"""Rows of a table.
+
+    y_n = E[i_n]                      i (N) whole numbers, E (V, D), y (N, D)
+
+    dL/dE_v = Σ_{n : i_n = v} dy_n    zero for every row that the batch did not use
+
+The gradient touches the rows used and no others: those touched by the batch before are zeroed, these are added to, and
+`table.rows` tells the optimiser which they are, so that the cost of a step does not grow with V.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyneural import kernels
+from pyneural.initializers import Given, Initializer, Normal
+from pyneural.neural_layer import Layer, Parameter
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
+
+
+class Embedding(Layer):
+    """y = E[ids] for ids of shape (N,), y of shape (N, dim).
+
+    vectors: initial values (vocabulary, dim), as pretrained word vectors; else `init`, by default `Normal(0.1)`
+    trainable: False keeps the vectors as given
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        dim: int,
+        *,
+        vectors: ArrayLike | None = None,
+        trainable: bool = True,
+        init: Initializer | None = None,
+    ) -> None:
+        if vectors is not None and init is not None:
+            raise ValueError("vectors, init: expected one of them, got both")
+        if vectors is not None and np.shape(vectors) != (vocabulary, dim):
+            raise ValueError(f"vectors: expected shape {(vocabulary, dim)}, got {np.shape(vectors)}")
+        self.vocabulary, self.dim_out = vocabulary, dim
+        start = init or Normal(0.1) if vectors is None else Given(vectors)
+        self.table = Parameter(vocabulary, dim, init=start, trainable=trainable, sparse=True)
+
+    def prepare(self) -> None:
+        self._seen = np.zeros(self.vocabulary if self.table.trainable else 0, dtype=np.int64)
+
+    def forward(self, ids: Integers) -> Array:
+        y = self.work("y", len(ids), self.dim_out)
+        kernels.gather(self.table.value, ids, y)
+        self._ids = ids
+        return y
+
+    def backward(self, dy: Array) -> None:
+        table = self.table
+        if not table.trainable:
+            return
+        assert table.rows is not None
+        kernels.zero_rows(table.rows, table.grad)
+        rows = self.work("rows", len(self._ids), dtype=np.int64)
+        table.rows = rows[: kernels.distinct(self._ids, self._seen, rows)]
+        kernels.scatter_add(self._ids, dy, table.grad)

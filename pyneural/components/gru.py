@@ -1,0 +1,87 @@
+"""The gated recurrent unit, in both forms.
+
+    r = σ(a_r + h U_r)      z = σ(a_z + h U_z)      a = x W + b, gates in memory r, z, n
+    reset after the product  (cuDNN, ONNX linear_before_reset = 1):   m = h U_n + c    n = tanh(a_n + r ⊙ m)
+    reset before the product (Cho et al. 2014):                       m = r ⊙ h        n = tanh(a_n + m U_n)
+    h' = (1 - z) ⊙ n + z ⊙ h
+
+Let g be the whole gradient of h'. From h' : dn = g (1 - z), dz = g (h - n), and g z goes straight to h. Through the
+activations, whose derivatives are functions of their outputs:
+
+    da_n = g (1 - z) (1 - n²)          da_z = g (h - n) z (1 - z)
+    after:   dm = da_n r               da_r = da_n m r (1 - r)        dh = g z + [da_r da_z dm] Uᵀ
+    before:  dm = da_n U_nᵀ            da_r = dm h r (1 - r)          dh = g z + dm r + [da_r da_z] U_rzᵀ
+
+and, over all rows at once after the loop,
+
+    dU_rz = h₋₁ᵀ [da_r da_z]
+    after:   dU_n = h₋₁ᵀ dm, dc = Σ dm        before: dU_n = mᵀ da_n
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import kernels
+from pyneural.components.recurrent import Recurrent
+from pyneural.initializers import Initializer, Zeros
+from pyneural.neural_layer import Parameter
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+
+
+class Gru(Recurrent):
+    """h' = (1 - z) n + z h. See `Recurrent` for shapes and the other arguments.
+
+    reset_after: the reset gate multiplies the recurrent product (and the form has a recurrent bias c of its own);
+        False is the original form, in which it multiplies the state before the product
+    """
+
+    gates = "r z n"
+
+    def __init__(
+        self,
+        dim_in: int,
+        dim_hidden: int,
+        *,
+        reset_after: bool = True,
+        reverse: bool = False,
+        carry: bool = False,
+        bptt_steps: int = 0,
+        init: Initializer | None = None,
+        init_recurrent: Initializer | None = None,
+    ) -> None:
+        super().__init__(
+            dim_in,
+            dim_hidden,
+            reverse=reverse,
+            carry=carry,
+            bptt_steps=bptt_steps,
+            init=init,
+            init_recurrent=init_recurrent,
+        )
+        self.reset_after = reset_after
+        self.c = Parameter(dim_hidden, init=Zeros()) if reset_after else None
+
+    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
+        N, H = y.shape
+        m = self._m = self.work("m", N, H)
+        c = self.c.value if self.c else None
+        scratch = self.work("scratch", steps.sequences * 3 * H)
+        kernels.gru_forward(a, self.U.value, c, state[0], steps.counts, self.reverse, y, h_prev, m, scratch)
+
+    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
+        N, H = self._y.shape
+        dm = self.work("dm", N, H) if self.c else None
+        scratch = self.work("scratch_back", 3 * H * H + steps.sequences * 3 * H)
+        kernels.gru_backward(
+            dy, self._a, self._m, self._h_prev, self.U.value, dstate[0], steps.counts, self.reverse,
+            self.bptt_steps, da, dm, scratch,
+        )  # fmt: skip
+        dU = self.U.grad
+        kernels.matmul(self._h_prev, da[:, : 2 * H], dU[:, : 2 * H], transpose_a=True)
+        if self.c is not None and dm is not None:
+            kernels.matmul(self._h_prev, dm, dU[:, 2 * H :], transpose_a=True)
+            kernels.column_sums(dm, self.c.grad)
+        else:
+            kernels.matmul(self._m, da[:, 2 * H :], dU[:, 2 * H :], transpose_a=True)

@@ -1,0 +1,72 @@
+"""Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+    i, f, o = σ(a + h U)      g = tanh(a_g + h U_g)      a = x W + b, gates in memory i, f, g, o
+    c' = f ⊙ c + i ⊙ g        h' = o ⊙ tanh(c')
+
+Let dh', dc' be the whole gradients of h' and c' from above and from the step after. Through h' the memory gets
+e = dc' + dh' o (1 - tanh²(c')), and then
+
+    da_i = e g i (1 - i)      da_f = e c f (1 - f)      da_g = e i (1 - g²)      da_o = dh' tanh(c') o (1 - o)
+    dc = e f                  dh = da Uᵀ                dU = h₋₁ᵀ da over all rows at once
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import kernels
+from pyneural.components.recurrent import Recurrent
+from pyneural.initializers import Gates, Initializer
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+
+
+class Lstm(Recurrent):
+    """c' = f c + i g, h' = o tanh(c'). See `Recurrent` for shapes and the other arguments; a state is h, then c.
+
+    forget_bias: where the forget gate's bias starts (Jozefowicz et al. 2015)
+    """
+
+    gates = "i f g o"
+    states = 2
+
+    def __init__(
+        self,
+        dim_in: int,
+        dim_hidden: int,
+        *,
+        forget_bias: float = 1.0,
+        reverse: bool = False,
+        carry: bool = False,
+        bptt_steps: int = 0,
+        init: Initializer | None = None,
+        init_recurrent: Initializer | None = None,
+    ) -> None:
+        super().__init__(
+            dim_in,
+            dim_hidden,
+            reverse=reverse,
+            carry=carry,
+            bptt_steps=bptt_steps,
+            init=init,
+            init_recurrent=init_recurrent,
+            init_bias=Gates((0.0, forget_bias, 0.0, 0.0)),
+        )
+
+    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
+        N, H = y.shape
+        self._c_prev = None if h_prev is None else self.work("c_prev", N, H)
+        self._tanh_c = self.work("tanh_c", N, H)
+        scratch = self.work("scratch", steps.sequences * 4 * H)
+        kernels.lstm_forward(
+            a, self.U.value, state[0], state[1], steps.counts, self.reverse, y, h_prev, self._c_prev, self._tanh_c,
+            scratch,
+        )  # fmt: skip
+
+    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
+        scratch = self.work("scratch_back", 4 * self.dim_hidden**2)
+        kernels.lstm_backward(
+            dy, self._a, self._c_prev, self._tanh_c, self.U.value, dstate[0], dstate[1], steps.counts, self.reverse,
+            self.bptt_steps, da, scratch,
+        )  # fmt: skip
+        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)

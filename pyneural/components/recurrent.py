@@ -1,0 +1,171 @@
+"""What the three recurrent cells share.
+
+A cell maps the state before a step and the step's input to the state after it. All that does not depend on the state
+is taken out of the loop:
+
+    forward    a = x W + b                     one product over all rows, before the loop
+               the loop: h U and the gates     one kernel call for the whole batch
+    backward   the loop: da from dy and dh     one kernel call
+               dW = xᵀ da   db = Σ da          one product each over all rows, after the loop
+               dU = h₋₁ᵀ da   dx = da Wᵀ
+
+where h₋₁ (N, H), the state that each row started from, was kept by the forward loop. Rows are packed, so uneven
+sequences cost nothing: step t works on the first counts[t] rows of the state.
+
+With `reverse` the same rows are walked from the last step down, each sequence joining at its own end.
+"""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyneural import kernels
+from pyneural.initializers import Glorot, Initializer, Orthogonal, Zeros
+from pyneural.neural_layer import Layer, Parameter
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
+
+
+class Recurrent(Layer):
+    """y_t = state after step t, for x of shape (N, dim_in) in packed rows, y of shape (N, dim_hidden).
+
+    reverse: walk each sequence from its end to its start
+    carry: start each sequence from the state in which the one at the same place of the batch before ended (truncated
+        back-propagation through time); a state is reset where `steps.ends` says that the document ended
+    bptt_steps: cut the gradient (not the state) every so many steps within a sequence; 0 for never
+    init, init_recurrent: initialisers of W and U
+
+    The state of a sequence is `states` · dim_hidden numbers (LSTM: h, then c). States are arrays (B, states · H) in
+    the user's order of sequences.
+    """
+
+    over_time = True
+    gates: str = ""
+    """the column blocks of W, U and b in memory"""
+    states: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        dim_in: int,
+        dim_hidden: int,
+        *,
+        reverse: bool = False,
+        carry: bool = False,
+        bptt_steps: int = 0,
+        init: Initializer | None = None,
+        init_recurrent: Initializer | None = None,
+        init_bias: Initializer | None = None,
+    ) -> None:
+        if bptt_steps < 0:
+            raise ValueError(f"bptt_steps: expected at least 0, got {bptt_steps}")
+        self.dim_in, self.dim_hidden, self.dim_out = dim_in, dim_hidden, dim_hidden
+        self.reverse, self.carry, self.bptt_steps = reverse, carry, bptt_steps
+        blocks = self.blocks
+        self.W = Parameter(dim_in, blocks * dim_hidden, init=init or Glorot(blocks))
+        self.U = Parameter(dim_hidden, blocks * dim_hidden, init=init_recurrent or Orthogonal(blocks))
+        self.b = Parameter(blocks * dim_hidden, init=init_bias or Zeros())
+
+    @property
+    def blocks(self) -> int:
+        """How many column blocks W, U and b have."""
+        return max(1, len(self.gates.split()))
+
+    def prepare(self) -> None:
+        self._carried: dict[bool, Array] = {}
+        self._initial: Array | None = None
+
+    # ---- the cell's own part
+
+    @abstractmethod
+    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
+        """The forward loop: `state` (states, B, H) enters as the initial, leaves as the final states."""
+
+    @abstractmethod
+    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
+        """The backward loop, and the gradient of U (and of what else is the cell's own)."""
+
+    # ---- states
+
+    def set_state(self, state: ArrayLike | None) -> None:
+        """The initial state (B, states · H) of the sequences of the batches to come; None for zeros."""
+        self._initial = None if state is None else np.asarray(state, dtype=self.dtype)
+
+    def reset_state(self) -> None:
+        """Forgets what was carried over, as at the start of a stream."""
+        self._carried.clear()
+
+    @property
+    def final_state(self) -> Array:
+        """The states (B, states · H) after the last batch, in the user's order."""
+        return self._in_users_order(self._state)
+
+    @property
+    def initial_gradient(self) -> Array:
+        """The gradient (B, states · H) of the initial states of the last batch, in the user's order."""
+        return self._in_users_order(self._dstate)
+
+    @property
+    def hidden(self) -> Array:
+        """(B, H) the hidden part of the final states, in packed order."""
+        return self._state[0]
+
+    def _in_users_order(self, packed: Array) -> Array:
+        states, B, H = packed.shape
+        result = np.empty((B, states * H), dtype=packed.dtype)
+        result[self._steps.order] = packed.transpose(1, 0, 2).reshape(B, states * H)
+        return result
+
+    def _into(self, packed: Array, given: Array | None, steps: Steps, name: str) -> None:
+        if given is None:
+            packed[...] = 0
+            return
+        states, B, H = packed.shape
+        if given.shape != (B, states * H):
+            raise ValueError(f"{name}: expected shape {(B, states * H)}, one row a sequence; got {given.shape}")
+        packed[...] = given[steps.order].reshape(B, states, H).transpose(1, 0, 2)
+
+    # ---- the layer
+
+    def forward(self, x: Array, steps: Steps) -> Array:
+        self._h_prev = self.work("h_prev", len(x), self.dim_hidden)
+        return self._through(x, steps, self._h_prev, training=True)
+
+    def predict(self, x: Array, steps: Steps) -> Array:
+        return self._through(x, steps, None, training=False)
+
+    def _through(self, x: Array, steps: Steps, h_prev: Array | None, training: bool) -> Array:
+        N, B, H = len(x), steps.sequences, self.dim_hidden
+        self._x, self._steps = x, steps
+        a = self._a = self.work("a", N, self.blocks * H)
+        y = self._y = self.work("y", N, H)
+        state = self._state = self.work("state", self.states, B, H)
+        carried = self._carried.get(training) if self.carry else None
+        self._into(state, carried if carried is not None else self._initial, steps, "initial state")
+        kernels.affine(x, self.W.value, self.b.value, a)
+        self.run(a, state, steps, y, h_prev)
+        if self.carry:
+            kept = self.final_state
+            if steps.ends is not None:
+                kept[steps.ends] = 0
+            self._carried[training] = kept
+        return y
+
+    def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array:
+        """dx. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
+        gradient may be None for zeros."""
+        steps, N, H = self._steps, len(self._x), self.dim_hidden
+        dstate = self._dstate = self.work("dstate", self.states, steps.sequences, H)
+        dstate[...] = 0
+        if d_hidden is not None:
+            dstate[0] = d_hidden
+        da = self.work("da", N, self.blocks * H)
+        self.run_back(dy, dstate, steps, da)
+        kernels.matmul(self._x, da, self.W.grad, transpose_a=True)
+        kernels.column_sums(da, self.b.grad)
+        dx = self.work("dx", N, self.dim_in)
+        kernels.matmul(da, self.W.value, dx, transpose_b=True)
+        return dx

@@ -1,0 +1,64 @@
+"""The standard recurrent cell (Elman 1990).
+
+    h_t = f(a_t + h_{t-1} U),  a = x W + b        f one of tanh, sigmoid, relu
+
+Let g_t be the whole gradient of h_t: dy_t plus what comes back from step t + 1. Then
+
+    da_t = g_t ⊙ f'(h_t)        g_{t-1} = dy_{t-1} + da_t Uᵀ
+    dU = Σ_t h_{t-1}ᵀ da_t      (one product over all rows: U is used at every step with that step's h_{t-1})
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import kernels
+from pyneural.components.activation import KINDS
+from pyneural.components.recurrent import Recurrent
+from pyneural.initializers import Initializer
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+
+
+class Rnn(Recurrent):
+    """h' = f(x W + h U + b). See `Recurrent` for shapes and the other arguments.
+
+    activation: "tanh", "sigmoid" or "relu" (with `init_recurrent=Identity()`, the IRNN of Le et al. 2015)
+    """
+
+    def __init__(
+        self,
+        dim_in: int,
+        dim_hidden: int,
+        activation: str = "tanh",
+        *,
+        reverse: bool = False,
+        carry: bool = False,
+        bptt_steps: int = 0,
+        init: Initializer | None = None,
+        init_recurrent: Initializer | None = None,
+    ) -> None:
+        if activation not in ("tanh", "sigmoid", "relu"):
+            raise ValueError(f"activation: expected 'tanh', 'sigmoid' or 'relu', got {activation!r}")
+        super().__init__(
+            dim_in,
+            dim_hidden,
+            reverse=reverse,
+            carry=carry,
+            bptt_steps=bptt_steps,
+            init=init,
+            init_recurrent=init_recurrent,
+        )
+        self.activation = activation
+
+    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
+        kind = KINDS[self.activation]
+        kernels.rnn_forward(a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev)
+
+    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
+        H, kind = self.dim_hidden, KINDS[self.activation]
+        scratch = self.work("scratch", H * H)
+        kernels.rnn_backward(
+            dy, self._y, self.U.value, dstate[0], steps.counts, self.reverse, kind, self.bptt_steps, da, scratch
+        )
+        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)

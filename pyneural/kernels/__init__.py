@@ -1,0 +1,45 @@
+"""Kernels: arrays in, arrays out. No classes, no allocation of results; the compiled ones let go of the GIL.
+
+`reference.py` is the specification of each; the compiled twins have the same names and signatures. With
+`PYNEURAL_KERNELS=reference` in the environment everything runs on NumPy. `PYNEURAL_ISA` (avx512, avx2 or
+baseline) narrows the instruction set that the compiled kernels would choose.
+"""
+
+import os
+
+_wanted = os.environ.get("PYNEURAL_KERNELS", "compiled")
+if _wanted == "reference":
+    from pyneural.kernels.reference import *  # noqa: F403
+    from pyneural.kernels.reference import __all__
+elif _wanted == "compiled":
+    # ruff: noqa: F401
+    try:
+        from pyneural.kernels.crf import crf_marginals, crf_path_scores, crf_viterbi
+        from pyneural.kernels.dispatch import isa
+        from pyneural.kernels.elementwise import (
+            activation_backward,
+            activation_forward,
+            dropout_mask,
+            exponential,
+            softmax,
+            softmax_gradient,
+        )
+        from pyneural.kernels.embedding import distinct, gather, scatter_add, zero_rows
+        from pyneural.kernels.linear import affine, column_sums, matmul
+        from pyneural.kernels.optimisers import adam_step, momentum_step, sgd_step, sum_of_squares
+        from pyneural.kernels.recurrent import (
+            gru_backward,
+            gru_forward,
+            lstm_backward,
+            lstm_forward,
+            rnn_backward,
+            rnn_forward,
+        )
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"pyneural's compiled kernels are missing ({error}): build them with `pip install -e .`, or set "
+            "PYNEURAL_KERNELS=reference to run everything, slowly, on NumPy"
+        ) from error
+    from pyneural.kernels.reference import __all__
+else:
+    raise ImportError(f"PYNEURAL_KERNELS: expected 'compiled' or 'reference', got {_wanted!r}")

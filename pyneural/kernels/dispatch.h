@@ -1,0 +1,54 @@
+/* What the compiled kernels offer, and how one build serves every processor.
+ *
+ * isa_*.c compile the same sources (template.h) for a baseline, AVX2 and AVX-512; kernels_choose picks, once,
+ * the widest that the processor runs. BLAS is reached through four function pointers set at import. */
+#ifndef PYNEURAL_DISPATCH_H
+#define PYNEURAL_DISPATCH_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef ptrdiff_t index_t;
+
+/* What becomes of a raw gradient g before the update rule sees it: clip(g * scale) + l2 * w. */
+typedef struct {
+    double scale; /* from clipping by global norm; 1 for none */
+    double clip;  /* bound on |g * scale|; infinity for none */
+    double l2;
+} gradient_terms;
+
+/* Fortran BLAS: column-major, everything by reference. Only linear.h calls these. */
+typedef struct {
+    void (*sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *, float *,
+                  int *);
+    void (*dgemm)(char *, char *, int *, int *, int *, double *, double *, int *, double *, int *, double *,
+                  double *, int *);
+    void (*sgemv)(char *, int *, int *, float *, float *, int *, float *, int *, float *, float *, int *);
+    void (*dgemv)(char *, int *, int *, double *, double *, int *, double *, int *, double *, double *, int *);
+} blas_table;
+extern blas_table kernels_blas;
+
+#define REAL float
+#define TABLE kernels_f32
+#include "table.h"
+#undef REAL
+#undef TABLE
+#define REAL double
+#define TABLE kernels_f64
+#include "table.h"
+#undef REAL
+#undef TABLE
+#define REAL void
+#define TABLE kernels_any
+#include "table.h"
+#undef REAL
+#undef TABLE
+
+typedef struct {
+    const char *isa; /* "baseline", "avx2", "avx512" */
+    const kernels_f32 *f32;
+    const kernels_f64 *f64;
+} kernel_set;
+
+/* The set named `isa`, or the widest this processor runs where `isa` is NULL; NULL where it can't run it. */
+const kernel_set *kernels_choose(const char *isa);
+#endif

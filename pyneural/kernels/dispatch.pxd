@@ -1,0 +1,80 @@
+"""The C records of kernels, and the checks every compiled kernel makes of its arrays before it lets go of the GIL."""
+from libc.stdint cimport int64_t, uint64_t
+
+from numpy cimport ndarray
+
+
+cdef extern from "dispatch.h" nogil:
+    ctypedef Py_ssize_t index_t
+    ctypedef struct gradient_terms:
+        double scale
+        double clip
+        double l2
+
+    ctypedef struct kernels_any:
+        void (*matmul)(int, int, index_t, index_t, index_t, const void *, index_t, const void *, index_t, int,
+                       void *, index_t) noexcept nogil
+        void (*affine)(index_t, index_t, index_t, const void *, const void *, const void *, void *) noexcept nogil
+        void (*column_sums)(index_t, index_t, const void *, void *) noexcept nogil
+        void (*activation_forward)(index_t, int, double, const void *, void *) noexcept nogil
+        void (*activation_backward)(index_t, int, double, const void *, const void *, void *) noexcept nogil
+        void (*dropout_mask)(index_t, index_t, const int64_t *, uint64_t, double, void *) noexcept nogil
+        void (*exponential)(index_t, const void *, void *) noexcept nogil
+        void (*softmax)(index_t, index_t, const void *, void *) noexcept nogil
+        int64_t (*softmax_gradient)(index_t, index_t, const void *, const int64_t *, const void *, double, double,
+                                    double *, void *) noexcept nogil
+        int64_t (*gather)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
+        int64_t (*scatter_add)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
+        void (*zero_rows)(index_t, index_t, const int64_t *, void *) noexcept nogil
+        void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, const void *, const void *, void *, void *,
+                            void *) noexcept nogil
+        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, const void *,
+                             const void *, void *, void *, void *) noexcept nogil
+        void (*gru_forward)(index_t, index_t, const int64_t *, int, int, void *, const void *, const void *, void *,
+                            void *, void *, void *, void *) noexcept nogil
+        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, const void *,
+                             const void *, const void *, const void *, void *, void *, void *,
+                             void *) noexcept nogil
+        void (*lstm_forward)(index_t, index_t, const int64_t *, int, void *, const void *, void *, void *, void *,
+                             void *, void *, void *, void *) noexcept nogil
+        void (*lstm_backward)(index_t, index_t, const int64_t *, int, index_t, const void *, const void *,
+                              const void *, const void *, const void *, void *, void *, void *,
+                              void *) noexcept nogil
+        void (*crf_marginals)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
+                              const void *, const int64_t *, double *, void *, double *, double *, double *,
+                              double *) noexcept nogil
+        int64_t (*crf_path_scores)(index_t, index_t, index_t, const int64_t *, const void *, const void *,
+                                   const void *, const void *, const int64_t *, const int64_t *, double *, void *,
+                                   double *, double *, double *) noexcept nogil
+        void (*crf_viterbi)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
+                            const void *, const int64_t *, int64_t *, double *, double *,
+                            int64_t *) noexcept nogil
+        double (*sum_of_squares)(index_t, index_t, const int64_t *, const void *) noexcept nogil
+        double (*sgd_step)(index_t, index_t, const int64_t *, void *, const void *, const gradient_terms *,
+                           double) noexcept nogil
+        double (*momentum_step)(index_t, index_t, const int64_t *, void *, const void *, void *,
+                                const gradient_terms *, double, double, int) noexcept nogil
+        double (*adam_step)(index_t, index_t, const int64_t *, void *, const void *, void *, void *,
+                            const gradient_terms *, double, double, double, double, double, double) noexcept nogil
+
+
+cdef const kernels_any *kernels_of(ndarray x) except NULL
+cdef void *pointer(ndarray x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL
+cdef Py_ssize_t leading(ndarray x, str name) except -1
+cdef int check_counts(const int64_t *counts, Py_ssize_t T, Py_ssize_t N, Py_ssize_t B) except -1
+
+# A matrix or vector read (`in_`) or written (`out_`) by a kernel; `like` gives the number type. None is NULL.
+cdef inline const void *in_matrix(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL:
+    return pointer(x, like.descr.type_num, rows, columns, name, False)
+
+cdef inline void *out_matrix(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL:
+    return pointer(x, like.descr.type_num, rows, columns, name, True)
+
+cdef inline const void *in_vector(ndarray like, object x, Py_ssize_t size, str name) except? NULL:
+    return pointer(x, like.descr.type_num, size, -1, name, False)
+
+cdef inline void *out_vector(ndarray like, object x, Py_ssize_t size, str name) except? NULL:
+    return pointer(x, like.descr.type_num, size, -1, name, True)
+
+cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=*) except? NULL
+cdef double *doubles(object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL

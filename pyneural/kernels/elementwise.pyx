@@ -1,0 +1,97 @@
+"""Activations, softmax and random masks. The specification of each kernel is its twin in reference.py."""
+from libc.stdint cimport int64_t, uint64_t
+
+from numpy cimport PyArray_DATA, ndarray
+
+from pyneural.kernels.dispatch cimport doubles, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix
+
+
+cdef int check_alike(ndarray x, ndarray y, str name, bint written) except -1:
+    cdef int axis
+    if x.descr.type_num != y.descr.type_num or x.ndim != y.ndim:
+        raise ValueError(f"{name}: expected shape and type {(<object> x).shape} {x.dtype}, got {(<object> y).shape} {y.dtype}")
+    for axis in range(x.ndim):
+        if x.shape[axis] != y.shape[axis]:
+            raise ValueError(f"{name}: expected shape {(<object> x).shape}, got {(<object> y).shape}")
+    if not y.flags.c_contiguous or (written and not y.flags.writeable):
+        raise ValueError(f"{name}: expected a C-contiguous array{' that can be written' if written else ''}")
+    return 0
+
+
+cdef int check_kind(int kind) except -1:
+    if kind < 0 or kind > 3:
+        raise ValueError(f"kind: expected 0 (tanh), 1 (sigmoid), 2 (relu) or 3 (clipped relu), got {kind}")
+    return 0
+
+
+def activation_forward(ndarray x, ndarray y, int kind, double ceiling=1.0):
+    cdef const kernels_any *k = kernels_of(x)
+    cdef Py_ssize_t n = x.size
+    check_kind(kind)
+    check_alike(x, x, "x", False)
+    check_alike(x, y, "y", True)
+    cdef const void *px = PyArray_DATA(x)
+    cdef void *py = PyArray_DATA(y)
+    with nogil:
+        k.activation_forward(n, kind, ceiling, px, py)
+
+
+def activation_backward(ndarray y, ndarray dy, ndarray dx, int kind, double ceiling=1.0):
+    cdef const kernels_any *k = kernels_of(y)
+    cdef Py_ssize_t n = y.size
+    check_kind(kind)
+    check_alike(y, y, "y", False)
+    check_alike(y, dy, "dy", False)
+    check_alike(y, dx, "dx", True)
+    cdef const void *py = PyArray_DATA(y)
+    cdef const void *pdy = PyArray_DATA(dy)
+    cdef void *pdx = PyArray_DATA(dx)
+    with nogil:
+        k.activation_backward(n, kind, ceiling, py, pdy, pdx)
+
+
+def exponential(ndarray x, ndarray y):
+    cdef const kernels_any *k = kernels_of(x)
+    cdef Py_ssize_t n = x.size
+    check_alike(x, x, "x", False)
+    check_alike(x, y, "y", True)
+    cdef const void *px = PyArray_DATA(x)
+    cdef void *py = PyArray_DATA(y)
+    with nogil:
+        k.exponential(n, px, py)
+
+
+def dropout_mask(ndarray places, uint64_t key, double rate, ndarray mask):
+    cdef const kernels_any *k = kernels_of(mask)
+    cdef Py_ssize_t N = places.shape[0], D = mask.shape[1] if mask.ndim == 2 else -1
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate: expected a number in [0, 1), got {rate}")
+    cdef const int64_t *pp = integers(places, N, "places")
+    cdef void *pm = out_matrix(mask, mask, N, D, "mask")
+    with nogil:
+        k.dropout_mask(N, D, pp, key, rate, pm)
+
+
+def softmax(ndarray scores, ndarray out):
+    cdef const kernels_any *k = kernels_of(scores)
+    cdef Py_ssize_t N = scores.shape[0], K = scores.shape[1] if scores.ndim == 2 else -1
+    cdef const void *ps = in_matrix(scores, scores, N, K, "scores")
+    cdef void *po = out_matrix(scores, out, N, K, "out")
+    with nogil:
+        k.softmax(N, K, ps, po)
+
+
+def softmax_gradient(ndarray scores, ndarray targets, weights, double smoothing, double scale, ndarray losses,
+                     ndarray dscores):
+    cdef const kernels_any *k = kernels_of(scores)
+    cdef Py_ssize_t N = scores.shape[0], K = scores.shape[1] if scores.ndim == 2 else -1
+    cdef const void *ps = in_matrix(scores, scores, N, K, "scores")
+    cdef const int64_t *pt = integers(targets, N, "targets")
+    cdef const void *pw = in_vector(scores, weights, K, "weights")
+    cdef double *pl = doubles(losses, N, -1, "losses")
+    cdef void *pd = out_matrix(scores, dscores, N, K, "dscores")
+    cdef int64_t bad
+    with nogil:
+        bad = k.softmax_gradient(N, K, ps, pt, pw, smoothing, scale, pl, pd)
+    if bad >= 0:
+        raise ValueError(f"targets: expected labels from 0 to {K - 1}, got {targets[bad]} in row {bad}")

@@ -1,0 +1,68 @@
+"""Rows of a table and their gradients. The specification of each kernel is its twin in reference.py."""
+from libc.stdint cimport int64_t
+
+from numpy cimport ndarray
+
+from pyneural.kernels.dispatch cimport in_matrix, integers, kernels_any, kernels_of, out_matrix
+
+
+def gather(ndarray table, ndarray ids, ndarray out):
+    cdef const kernels_any *k = kernels_of(table)
+    cdef Py_ssize_t N = ids.shape[0], V = table.shape[0], D = table.shape[1] if table.ndim == 2 else -1
+    cdef const void *pt = in_matrix(table, table, V, D, "table")
+    cdef const int64_t *pi = integers(ids, N, "ids")
+    cdef void *po = out_matrix(table, out, N, D, "out")
+    cdef int64_t bad
+    with nogil:
+        bad = k.gather(N, V, D, pt, pi, po)
+    if bad >= 0:
+        raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {ids[bad]} in row {bad}")
+
+
+def scatter_add(ndarray ids, ndarray dy, ndarray grad):
+    cdef const kernels_any *k = kernels_of(grad)
+    cdef Py_ssize_t N = ids.shape[0], V = grad.shape[0], D = grad.shape[1] if grad.ndim == 2 else -1
+    cdef const int64_t *pi = integers(ids, N, "ids")
+    cdef const void *pd = in_matrix(grad, dy, N, D, "dy")
+    cdef void *pg = out_matrix(grad, grad, V, D, "grad")
+    cdef int64_t bad
+    with nogil:
+        bad = k.scatter_add(N, V, D, pd, pi, pg)
+    if bad >= 0:
+        raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {ids[bad]} in row {bad}")
+
+
+def zero_rows(ndarray rows, ndarray grad):
+    cdef const kernels_any *k = kernels_of(grad)
+    cdef Py_ssize_t R = rows.shape[0], V = grad.shape[0], D = grad.shape[1] if grad.ndim == 2 else -1, i
+    cdef const int64_t *pr = integers(rows, R, "rows")
+    cdef void *pg = out_matrix(grad, grad, V, D, "grad")
+    for i in range(R):
+        if pr[i] < 0 or pr[i] >= V:
+            raise ValueError(f"rows: expected numbers from 0 to {V - 1}, got {pr[i]}")
+    with nogil:
+        k.zero_rows(R, D, pr, pg)
+
+
+def distinct(ndarray ids, ndarray seen, ndarray rows):
+    """The distinct ids, in order of first appearance, to the head of `rows`; returns how many.
+
+    `seen` (V,) is all zero before and after: marks set on the way are taken back."""
+    cdef Py_ssize_t N = ids.shape[0], V = seen.shape[0], i, count = 0
+    cdef const int64_t *pi = integers(ids, N, "ids")
+    cdef int64_t *ps = integers(seen, V, "seen", True)
+    cdef int64_t *pr = integers(rows, rows.shape[0], "rows", True)
+    if rows.shape[0] < N:
+        raise ValueError(f"rows: expected room for {N} ids, got {rows.shape[0]}")
+    for i in range(N):
+        if pi[i] < 0 or pi[i] >= V:
+            raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {pi[i]} in row {i}")
+    with nogil:
+        for i in range(N):
+            if not ps[pi[i]]:
+                ps[pi[i]] = 1
+                pr[count] = pi[i]
+                count += 1
+        for i in range(count):
+            ps[pr[i]] = 0
+    return count

@@ -1,0 +1,45 @@
+"""Matrix products and column sums. The specification of each kernel is its twin in reference.py."""
+from numpy cimport PyArray_DATA, ndarray
+
+from pyneural.kernels.dispatch cimport in_matrix, in_vector, kernels_any, kernels_of, leading, out_matrix, out_vector
+
+
+def matmul(ndarray a, ndarray b, ndarray out, bint transpose_a=False, bint transpose_b=False, bint accumulate=False):
+    cdef const kernels_any *k = kernels_of(a)
+    cdef Py_ssize_t lda = leading(a, "a"), ldb = leading(b, "b"), ldc = leading(out, "out")
+    cdef Py_ssize_t M = a.shape[1 if transpose_a else 0], K = a.shape[0 if transpose_a else 1]
+    cdef Py_ssize_t N = b.shape[0 if transpose_b else 1], K_b = b.shape[1 if transpose_b else 0]
+    if a.descr.type_num != b.descr.type_num or a.descr.type_num != out.descr.type_num:
+        raise TypeError(f"matmul: types differ: a {a.dtype}, b {b.dtype}, out {out.dtype}")
+    if K != K_b or out.shape[0] != M or out.shape[1] != N:
+        raise ValueError(
+            f"matmul: a {(<object> a).shape}{' transposed' if transpose_a else ''} times b {(<object> b).shape}"
+            f"{' transposed' if transpose_b else ''} does not give out {(<object> out).shape}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out: is read-only, and the kernel writes it")
+    cdef const void *pa = PyArray_DATA(a)
+    cdef const void *pb = PyArray_DATA(b)
+    cdef void *pc = PyArray_DATA(out)
+    with nogil:
+        k.matmul(transpose_a, transpose_b, M, N, K, pa, lda, pb, ldb, accumulate, pc, ldc)
+
+
+def affine(ndarray x, ndarray W, b, ndarray y):
+    cdef const kernels_any *k = kernels_of(x)
+    cdef Py_ssize_t N = x.shape[0], D = W.shape[0], H = W.shape[1] if W.ndim == 2 else -1
+    cdef const void *px = in_matrix(x, x, N, D, "x")
+    cdef const void *pW = in_matrix(x, W, D, H, "W")
+    cdef const void *pb = in_vector(x, b, H, "b")
+    cdef void *py = out_matrix(x, y, N, H, "y")
+    with nogil:
+        k.affine(N, D, H, px, pW, pb, py)
+
+
+def column_sums(ndarray x, ndarray out):
+    cdef const kernels_any *k = kernels_of(x)
+    cdef Py_ssize_t N = x.shape[0], D = x.shape[1] if x.ndim == 2 else -1
+    cdef const void *px = in_matrix(x, x, N, D, "x")
+    cdef void *po = out_vector(x, out, D, "out")
+    with nogil:
+        k.column_sums(N, D, px, po)

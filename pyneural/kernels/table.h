@@ -1,0 +1,64 @@
+/* One record of kernels for one number type: included by dispatch.h once with REAL = float, once with
+ * double, and once with void, the last being the same record for callers (Cython) who know the type
+ * only at run time. Shapes are in the comments; arrays are row-major. `rows` or an array marked `?` may
+ * be NULL. counts[t] is the number of sequences alive at step t, T the number of steps. */
+
+typedef struct {
+    /* linear.h */
+    void (*matmul)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
+                   const REAL *b, index_t ldb, int accumulate, REAL *c, index_t ldc);
+    void (*affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b /*?*/, REAL *y);
+    void (*column_sums)(index_t N, index_t D, const REAL *x, REAL *out);
+    /* elementwise.h */
+    void (*activation_forward)(index_t n, int kind, double ceiling, const REAL *x, REAL *y);
+    void (*activation_backward)(index_t n, int kind, double ceiling, const REAL *y, const REAL *dy, REAL *dx);
+    void (*dropout_mask)(index_t N, index_t D, const int64_t *places, uint64_t key, double rate, REAL *mask);
+    void (*exponential)(index_t n, const REAL *x, REAL *y);
+    /* softmax.h */
+    void (*softmax)(index_t N, index_t K, const REAL *scores, REAL *out);
+    int64_t (*softmax_gradient)(index_t N, index_t K, const REAL *scores, const int64_t *targets,
+                                const REAL *weights /*? K*/, double smoothing, double scale, double *losses,
+                                REAL *dscores);
+    /* embedding.h */
+    int64_t (*gather)(index_t N, index_t V, index_t D, const REAL *table, const int64_t *ids, REAL *out);
+    int64_t (*scatter_add)(index_t N, index_t V, index_t D, const REAL *dy, const int64_t *ids, REAL *grad);
+    void (*zero_rows)(index_t R, index_t D, const int64_t *rows, REAL *grad);
+    /* recurrent.h: state h (B, H) and its gradient dh (B, H) run in place through the steps */
+    void (*rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, const REAL *a,
+                        const REAL *U, REAL *h, REAL *y, REAL *h_prev);
+    void (*rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, index_t bptt,
+                         const REAL *dy /*?*/, const REAL *y, const REAL *U, REAL *dh, REAL *da, REAL *scratch);
+    void (*gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int reset_after, REAL *gates,
+                        const REAL *U, const REAL *c /*?*/, REAL *h, REAL *y, REAL *h_prev, REAL *m, REAL *scratch);
+    void (*gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int reset_after, index_t bptt,
+                         const REAL *dy /*?*/, const REAL *gates, const REAL *m, const REAL *h_prev,
+                         const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch);
+    void (*lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, REAL *gates, const REAL *U,
+                         REAL *h, REAL *c, REAL *y, REAL *h_prev, REAL *c_prev, REAL *tanh_c, REAL *scratch);
+    void (*lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, index_t bptt,
+                          const REAL *dy /*?*/, const REAL *gates, const REAL *c_prev, const REAL *tanh_c,
+                          const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
+    /* crf.h */
+    void (*crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
+                          const REAL *start, const REAL *transitions, const REAL *end,
+                          const int64_t *previous /*? B*/, double *logZ, REAL *marginals, double *dstart /*?*/,
+                          double *dtransitions /*?*/, double *dend /*?*/, double *scratch);
+    int64_t (*crf_path_scores)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
+                               const REAL *start, const REAL *transitions, const REAL *end,
+                               const int64_t *previous /*? B*/, const int64_t *tags, double *path_scores,
+                               REAL *marginals /*?*/, double *dstart, double *dtransitions, double *dend);
+    void (*crf_viterbi)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
+                        const REAL *start, const REAL *transitions, const REAL *end,
+                        const int64_t *previous /*? B*/, int64_t *tags, double *path_scores, double *scratch,
+                        int64_t *pointers);
+    /* optimisers.h: R rows of D numbers; `rows` NULL means rows 0..R-1. Each returns the sum of the
+     * squares of the update, for reports. */
+    double (*sum_of_squares)(index_t R, index_t D, const int64_t *rows /*?*/, const REAL *x);
+    double (*sgd_step)(index_t R, index_t D, const int64_t *rows /*?*/, REAL *values, const REAL *grads,
+                       const gradient_terms *terms, double rate);
+    double (*momentum_step)(index_t R, index_t D, const int64_t *rows /*?*/, REAL *values, const REAL *grads,
+                            REAL *velocity, const gradient_terms *terms, double rate, double momentum, int nesterov);
+    double (*adam_step)(index_t R, index_t D, const int64_t *rows /*?*/, REAL *values, const REAL *grads, REAL *mean,
+                        REAL *variance, const gradient_terms *terms, double rate, double beta1, double beta2,
+                        double epsilon, double correction1, double correction2);
+} TABLE;

@@ -1,0 +1,101 @@
+"""The linear-chain conditional random field (Lafferty, McCallum and Pereira 2001).
+
+A path y of labels through a sequence with scores s (T, K) has
+
+    score(y) = start[y_1] + Σ_t s_t[y_t] + Σ_{t>1} A[y_{t-1}, y_t] + end[y_T]       p(y) = e^{score(y)} / Z
+
+(where the label before the sequence is known, its row of A takes the place of `start`). The loss is -log p(y) =
+log Z - score(y). As ∂ log Z / ∂θ = E_p[∂ score / ∂θ], every gradient is an expected count minus the path's own count:
+
+    ∂L/∂s_t[k] = p(y_t = k) - [y_t = k]            ∂L/∂A[i, j] = Σ_t p(y_{t-1} = i, y_t = j) - #(i → j in y)
+    ∂L/∂start[k] = p(y_1 = k) - [y_1 = k]          ∂L/∂end[k] = p(y_T = k) - [y_T = k]
+
+How the marginals come from one normalised forward pass and one backward pass of products, in float64, with no
+difference of large logarithms, is told beside the kernel (`kernels/crf.h`).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import kernels
+from pyneural.initializers import Zeros
+from pyneural.neural_layer import Loss, Parameter
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
+
+
+class Continued(NamedTuple):
+    """Targets of sequences that go on from earlier ones: labels (N,) and the label before each (B,), -1 for none."""
+
+    labels: Any
+    previous: Any
+
+
+class Crf(Loss):
+    """-log p(path) for scores x of shape (N, labels) and labels (N,) in packed rows; mean per sequence, or the sum."""
+
+    over_time = True
+
+    def __init__(self, labels: int, *, reduction: str = "mean") -> None:
+        self.reduction = self.check_reduction(reduction)
+        self.labels = labels
+        self.start = Parameter(labels, init=Zeros())
+        self.transitions = Parameter(labels, labels, init=Zeros())
+        self.end = Parameter(labels, init=Zeros())
+
+    def weight(self, target: Any, steps: Steps) -> float:
+        return float(steps.sequences)
+
+    def _chain(self, x: Array, steps: Steps, previous: Integers | None) -> tuple[Any, ...]:
+        values = (self.start.value, self.transitions.value, self.end.value)
+        return (x, *values, steps.counts, previous)
+
+    def _marginals(self, chain: tuple[Any, ...], steps: Steps, counts: tuple[Any, ...], out: Array) -> Array:
+        K = self.labels
+        logZ = self.work("logZ", steps.sequences, dtype=np.float64)
+        scratch = self.work("scratch", 3 * K + (len(steps.counts) + 1) * K * K, dtype=np.float64)
+        kernels.crf_marginals(*chain, logZ, out, *counts, scratch)
+        return logZ
+
+    def loss_and_gradient(self, x: Array, target: Integers | Continued, steps: Steps) -> tuple[float, Array]:
+        labels, previous = target if isinstance(target, Continued) else (target, None)
+        K, scale = self.labels, self.scale(steps.sequences)
+        chain = self._chain(x, steps, previous)
+        dx = self.work("dx", *x.shape)
+        expected = self.work("expected", K * K + 2 * K, dtype=np.float64)
+        expected[...] = 0
+        counts = (expected[:K], expected[K : K + K * K].reshape(K, K), expected[K + K * K :])
+        logZ = self._marginals(chain, steps, counts, dx)
+        path_scores = self.work("path_scores", steps.sequences, dtype=np.float64)
+        kernels.crf_path_scores(*chain, labels, path_scores, dx, *counts)
+        dx *= scale
+        for parameter, count in zip((self.start, self.transitions, self.end), counts, strict=True):
+            np.multiply(count, scale, out=parameter.grad, casting="same_kind")
+        return scale * float(np.sum(logZ - path_scores)), dx
+
+    def predict(self, x: Array, steps: Steps, previous: Integers | None = None) -> Integers:
+        """The best path of each sequence (N,), by Viterbi's algorithm."""
+        return self.viterbi(x, steps, previous)[0]
+
+    def viterbi(self, x: Array, steps: Steps, previous: Integers | None = None) -> tuple[Integers, Array]:
+        """(the best path of each sequence (N,), its score (B,))"""
+        tags, scores = np.empty(len(x), dtype=np.int64), np.empty(steps.sequences)
+        scratch = self.work("viterbi", 2 * self.labels, dtype=np.float64)
+        pointers = self.work("pointers", len(steps.counts) * self.labels, dtype=np.int64)
+        kernels.crf_viterbi(*self._chain(x, steps, previous), tags, scores, scratch, pointers)
+        return tags, scores
+
+    def probabilities(self, x: Array, steps: Steps, previous: Integers | None = None) -> Array:
+        """The marginals p(y_t = k) (N, K)."""
+        marginals = np.empty_like(x)
+        self._marginals(self._chain(x, steps, previous), steps, (None, None, None), marginals)
+        return marginals
+
+    def log_partition(self, x: Array, steps: Steps, previous: Integers | None = None) -> Array:
+        """log Z of each packed sequence (B,)."""
+        marginals = self.work("unused", *x.shape)
+        return self._marginals(self._chain(x, steps, previous), steps, (None, None, None), marginals).copy()

@@ -1,0 +1,60 @@
+"""Softmax regression: multi-class logistic regression with the cross-entropy loss.
+
+    p_k = e^{s_k} / Σ_j e^{s_j}        L = Σ_n w_n (-Σ_k t_nk log p_nk)
+
+with t the target distribution: one at the label, or with smoothing ε (Szegedy et al. 2016)
+t = (1 - ε) onehot + ε / K; w_n the weight of the row's class. As Σ_k t_k = 1,
+∂(-Σ_k t_k log p_k)/∂s_j = -t_j + p_j Σ_k t_k = p_j - t_j, so dL/ds_n = w_n (p_n - t_n).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyneural import kernels
+from pyneural.neural_layer import Loss
+from pyneural.packing import Steps
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
+
+
+class Softmax(Loss):
+    """Cross-entropy of softmax(x) for scores x of shape (N, K) and labels (N,); mean per row, or the sum.
+
+    class_weights: (K,) a weight for each class; the mean is then over the sum of the rows' weights
+    smoothing: ε, the share of the target spread evenly over the classes
+    """
+
+    def __init__(
+        self, *, class_weights: ArrayLike | None = None, smoothing: float = 0.0, reduction: str = "mean"
+    ) -> None:
+        if not 0 <= smoothing < 1:
+            raise ValueError(f"smoothing: expected a number in [0, 1), got {smoothing}")
+        self.reduction = self.check_reduction(reduction)
+        self.smoothing = smoothing
+        self.class_weights = None if class_weights is None else np.asarray(class_weights, dtype=np.float64)
+        if self.class_weights is not None and (self.class_weights.ndim != 1 or self.class_weights.min() < 0):
+            raise ValueError(f"class_weights: expected a vector of numbers from 0, got {class_weights!r}")
+
+    def weight(self, target: Any, steps: Steps) -> float:
+        return float(len(target) if self.class_weights is None else self.class_weights[target].sum())
+
+    def loss_and_gradient(self, x: Array, target: Integers) -> tuple[float, Array]:
+        weights = None if self.class_weights is None else self.class_weights.astype(x.dtype)
+        scale = self.scale(len(x) if self.class_weights is None else self.class_weights[target].sum())
+        losses = self.work("losses", len(x), dtype=np.float64)
+        dx = self.work("dx", *x.shape)
+        kernels.softmax_gradient(x, target, weights, self.smoothing, scale, losses, dx)
+        return scale * float(losses.sum()), dx
+
+    def predict(self, x: Array) -> Integers:
+        """The most probable label of each row."""
+        return np.argmax(x, axis=1)
+
+    def probabilities(self, x: Array) -> Array:
+        """(N, K)"""
+        p = np.empty_like(x)
+        kernels.softmax(x, p)
+        return p

@@ -1,0 +1,243 @@
+"""A whole network: a body of layers, a loss on top, and the two buffers that hold its values and its gradient."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from pyneural.components.dropout import Dropout
+from pyneural.components.recurrent import Recurrent
+from pyneural.neural_layer import Layer, Loss, Parameter, Region
+from pyneural.packing import Batch, Gathered, Packed, pack, steps_of, unpack
+
+Array = NDArray[np.floating]
+
+
+class Slot(NamedTuple):
+    """Where a parameter lies in the buffers."""
+
+    name: str
+    parameter: Parameter
+    start: int
+    stop: int
+
+
+class Network(Layer):
+    """A body and a loss, trained as one.
+
+    values: (P,) every parameter, trained ones first in the order of declaration, frozen ones after them
+    grads: the gradient of the trained ones, in the same order; always the true gradient of the last loss
+
+    Layers hold views into both, bound by `allocate`; nothing is ever copied out of them or put in their place.
+    """
+
+    values: Array
+    grads: Array
+    input_gradient: Any
+    """the gradient of the inputs of the last batch, in packed order (None for whole numbers)"""
+
+    def __init__(self, body: Layer, loss: Loss) -> None:
+        for name, part, kind in (("body", body, Layer), ("loss", loss, Loss)):
+            if not isinstance(part, kind):
+                raise TypeError(f"{name}: expected a {kind.__name__}, got {type(part).__name__}")
+        self.body, self.loss = body, loss
+        seen: dict[int, str] = {}
+        for name, layer in self.layers():
+            if id(layer) in seen:
+                raise ValueError(f"{name}: is the same object as {seen[id(layer)]}; a layer has one place in a network")
+            seen[id(layer)] = name
+
+    # ---- buffers
+
+    def allocate(
+        self,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+        values: Array | None = None,
+        grads: Array | None = None,
+    ) -> Self:
+        """Binds every layer to the two buffers, and initialises the values.
+
+        values: the caller's own buffer (shared memory, a memory map), taken as it is and not initialised
+        grads: the caller's own buffer
+        """
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise TypeError(f"dtype: expected float32 or float64, got {self.dtype}")
+        total = sum(parameter.size for _, parameter in self.parameters())
+        trained = sum(parameter.size for _, parameter in self.parameters() if parameter.trainable)
+        self.seed = seed
+        initialise = values is None
+        self._bind(
+            np.zeros(total, self.dtype) if values is None else self._own("values", values, total),
+            np.zeros(trained, self.dtype) if grads is None else self._own("grads", grads, trained),
+        )
+        if initialise:
+            rng = np.random.default_rng(seed)
+            for _, parameter in self.parameters():
+                parameter.init(parameter.value, rng)
+        return self
+
+    def _own(self, name: str, buffer: Array, size: int) -> Array:
+        if buffer.dtype != self.dtype or buffer.shape != (size,) or not buffer.flags.c_contiguous:
+            raise ValueError(
+                f"{name}: expected a contiguous {self.dtype} array of shape ({size},), got {buffer.dtype} {buffer.shape}"
+            )
+        if name == "grads":
+            buffer[...] = 0
+        return buffer
+
+    def _bind(self, values: Array, grads: Array) -> None:
+        self.values, self.grads = values, grads
+        self._slots: list[Slot] = []
+        self._dropouts: list[Dropout] = []
+        start = 0
+        for trainable in (True, False):
+            for name, parameter in self.parameters():
+                if parameter.trainable is not trainable:
+                    continue
+                stop = start + parameter.size
+                grad = grads[start:stop].reshape(parameter.shape) if trainable else None
+                parameter.bind(values[start:stop].reshape(parameter.shape), grad)
+                self._slots.append(Slot(name, parameter, start, stop))
+                start = stop
+        for _, layer in self.layers():
+            layer.dtype = self.dtype
+            layer.prepare()
+            if isinstance(layer, Dropout):
+                self._dropouts.append(layer)
+        self.draws = 0
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Every parameter with its place in the buffers, in memory order."""
+        if "_slots" not in self.__dict__:
+            raise RuntimeError("the network has no buffers yet: call allocate()")
+        return self._slots
+
+    def regions(self) -> Iterator[Region]:
+        """The stretches of the buffers that the last gradient touched: dense ones whole, sparse ones by their rows."""
+        start = 0
+        for slot in self.slots:
+            if not slot.parameter.sparse or not slot.parameter.trainable:
+                continue
+            if slot.start > start:
+                yield Region(start, slot.start, slot.start - start, None)
+            yield Region(slot.start, slot.stop, slot.parameter.shape[1], slot.parameter.rows)
+            start = slot.stop
+        if len(self.grads) > start:
+            yield Region(start, len(self.grads), len(self.grads) - start, None)
+
+    def replica(self) -> Self:
+        """A network that shares this one's values, and has gradients and caches of its own."""
+        twin = copy.deepcopy(self)
+        twin._bind(self.values, np.zeros_like(self.grads))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = object.__new__(type(self))
+        Network.__init__(twin, copy.deepcopy(self.body, memo), copy.deepcopy(self.loss, memo))
+        twin.dtype, twin.seed = self.dtype, self.seed
+        return twin
+
+    # ---- training
+
+    def loss_and_gradient(self, batch: Batch) -> float:
+        """The loss of a batch; `grads` becomes its gradient."""
+        for number, dropout in enumerate(self._dropouts):
+            dropout.draw((self.seed * 1_000_003 + self.draws) * 1_009 + number & 0xFFFFFFFFFFFFFFFF)
+        self.draws += 1
+        y = self.body.propagate(batch.inputs, training=True)
+        loss, dy = self.loss.loss_and_gradient(*self._with_target(y, batch))
+        self.input_gradient = self.body.backward(dy)
+        return loss
+
+    def loss_of(self, batch: Batch) -> float:
+        """The loss of a batch without dropout and without a gradient: for held-out data."""
+        y = self.body.propagate(batch.inputs, training=False)
+        return float(self.loss.predict_loss(*self._with_target(y, batch)))
+
+    def _with_target(self, y: Packed, batch: Batch) -> tuple[Any, ...]:
+        targets = batch.targets
+        if isinstance(targets, Packed):
+            targets = targets.rows
+        elif isinstance(targets, tuple):
+            targets = type(targets)(*(part.rows for part in targets))
+        return (y.rows, targets, y.steps) if self.loss.over_time else (y.rows, targets)
+
+    def weight(self, batch: Batch) -> float:
+        """What the mean loss of the batch is over: see `Loss.weight`."""
+        targets = self._with_target(Packed(None, steps_of(batch.inputs)), batch)[1]
+        return self.loss.weight(targets, steps_of(batch.inputs))
+
+    # ---- inference
+
+    def predict(self, inputs: Any, **options: Any) -> Any:
+        """The loss layer's prediction for inputs as the user has them, in the user's order.
+
+        inputs: a list of arrays (sequences), an array (N, …) of rows, or a named tuple of such
+        options: given to the loss layer's `predict`; for a Crf, `previous`: the label before each sequence, or -1
+        """
+        return self._answer("predict", inputs, options)
+
+    def probabilities(self, inputs: Any, **options: Any) -> Any:
+        """The probability of every label: of each row, or of each step of a sequence."""
+        return self._answer("probabilities", inputs, options)
+
+    def scores(self, inputs: Any) -> Any:
+        """What the body gives to the loss."""
+        return self._answer("", inputs, {})
+
+    def _answer(self, method: str, inputs: Any, options: dict[str, Any]) -> Any:
+        packed = self.pack(inputs)
+        steps = steps_of(packed)
+        y = self.body.propagate(packed, training=False)
+        options = {name: np.asarray(value)[steps.order] for name, value in options.items() if value is not None}
+        args = (y.rows, y.steps) if self.loss.over_time else (y.rows,)
+        answer = getattr(self.loss, method)(*args, **options) if method else y.rows.copy()
+        if y.steps is not steps:  # one row a sequence is left
+            rows = np.empty_like(answer)
+            rows[steps.order] = answer
+            return rows
+        return answer if self._is_rows(inputs) else unpack(answer, steps)
+
+    @staticmethod
+    def _is_rows(inputs: Any) -> bool:
+        """Whether the inputs are plain rows, no sequences."""
+        if isinstance(inputs, Packed | Gathered):
+            return False
+        if isinstance(inputs, tuple):
+            return Network._is_rows(inputs[0])
+        return isinstance(inputs, np.ndarray) and inputs.dtype != object
+
+    def pack(self, inputs: Any) -> Any:
+        """Inputs as the user has them, as the layers take them: packed, and in the network's number type."""
+        if isinstance(inputs, Gathered):
+            return Gathered(self.pack(inputs.source), inputs.ids, inputs.steps)
+        if isinstance(inputs, Packed):
+            return Packed(self._typed(inputs.rows), inputs.steps)
+        if isinstance(inputs, tuple):
+            return type(inputs)(*(self.pack(part) for part in inputs))
+        packed = pack(inputs)
+        return Packed(self._typed(packed.rows), packed.steps)
+
+    def _typed(self, rows: NDArray[Any]) -> NDArray[Any]:
+        if rows.dtype.kind == "f":
+            return np.ascontiguousarray(rows, dtype=self.dtype)
+        if rows.dtype.kind in "iub":
+            return np.ascontiguousarray(rows, dtype=np.int64)
+        raise TypeError(f"inputs: expected numbers, got an array of {rows.dtype}")
+
+    def forward(self, inputs: Any) -> Packed:
+        return self.body.propagate(inputs, training=True)
+
+    def backward(self, dy: Array) -> Any:
+        return self.body.backward(dy)
+
+    def reset_state(self) -> None:
+        """Recurrent layers forget what they carry over."""
+        for _, layer in self.layers():
+            if isinstance(layer, Recurrent):
+                layer.reset_state()

@@ -1,0 +1,225 @@
+"""The framework: parameters, layers, losses, and the two buffers that hold a whole network.
+
+A layer is a class with `forward` and `backward`. Its parameters and inner layers are plain attributes; the order in
+which they are declared is their order in memory. Once a network is allocated, each `Parameter` has `.value` and `.grad`, views
+of the network's two contiguous buffers. Nothing else is asked of a layer: it slices no buffer and counts no parameter.
+
+    class Scale(Layer):
+        '''y = x * s, for x of shape (N, D).'''
+
+        def __init__(self, dim):
+            self.s = Parameter(dim, init=Constant(1.0))
+
+        def forward(self, x):
+            self._x = x
+            return x * self.s.value
+
+        def backward(self, dy):
+            np.sum(dy * self._x, axis=0, out=self.s.grad)
+            return dy * self.s.value
+
+Attributes that begin with an underscore are caches: they are no part of the layer's configuration, nor of its replicas.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from math import prod
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from pyneural.initializers import Initializer
+from pyneural.packing import Packed, Steps
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
+
+
+class Parameter:
+    """An array that is trained (or frozen), initialised by `init`.
+
+    sparse: the gradient touches only some rows of a matrix: the layer says which, in `rows`, after each backward pass,
+        and zeroes the rows touched before. The cost of a step then does not grow with the matrix.
+    """
+
+    def __init__(self, *shape: int, init: Initializer, trainable: bool = True, sparse: bool = False) -> None:
+        if not shape or any(n < 1 for n in shape):
+            raise ValueError(f"shape: expected dimensions of at least 1, got {shape}")
+        if sparse and len(shape) != 2:
+            raise ValueError(f"shape: a sparse parameter is a matrix, got {shape}")
+        self.shape = shape
+        self.init = init
+        self.trainable = trainable
+        self.sparse = sparse
+        self.rows: Integers | None = np.zeros(0, dtype=np.int64) if sparse else None
+        self._value: Array | None = None
+        self._grad: Array | None = None
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def value(self) -> Array:
+        """View of the network's `values`."""
+        if self._value is None:
+            raise RuntimeError("the parameter has no value yet: call allocate() on the network it belongs to")
+        return self._value
+
+    @property
+    def grad(self) -> Array:
+        """View of the network's `grads`; where the parameter is frozen, an array of its own that nothing reads."""
+        if self._grad is None:
+            if self.sparse:
+                raise RuntimeError("a frozen sparse parameter has no gradient")
+            self._grad = np.zeros(self.shape, dtype=self.value.dtype)
+        return self._grad
+
+    def bind(self, value: Array, grad: Array | None) -> None:
+        """Called by the framework, once."""
+        self._value, self._grad = value, grad
+        if self.sparse:
+            self.rows = np.zeros(0, dtype=np.int64)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
+        return Parameter(*self.shape, init=self.init, trainable=self.trainable, sparse=self.sparse)
+
+
+class Region(NamedTuple):
+    """A stretch of the buffers, seen as a matrix of rows of `width` numbers; `rows` None means all of them."""
+
+    start: int
+    stop: int
+    width: int
+    rows: Integers | None
+
+
+class Layer(ABC):
+    """Rows (N, D) in, rows out. A layer that must know how the rows lie in time sets `over_time` and gets the steps too."""
+
+    over_time: ClassVar[bool] = False
+    dtype: np.dtype[Any]
+
+    @abstractmethod
+    def forward(self, *args: Any) -> Any:
+        """y for x (and steps, where `over_time`); keeps what `backward` needs."""
+
+    @abstractmethod
+    def backward(self, dy: Any) -> Any:
+        """Overwrites the gradients of the parameters and returns that of x (None where x is not numbers)."""
+
+    def predict(self, *args: Any) -> Any:
+        """`forward`, for inference: may keep nothing, and drops nothing out."""
+        return self.forward(*args)
+
+    def propagate(self, batch: Packed, training: bool) -> Packed:
+        """One batch through the layer. What combines layers overrides this one instead of `forward`."""
+        run = self.forward if training else self.predict
+        y = run(batch.rows, batch.steps) if self.over_time else run(batch.rows)
+        return Packed(y, batch.steps)
+
+    # ---- what the framework does for every layer
+
+    def children(self) -> Iterator[tuple[str, "Layer | Parameter"]]:
+        """Inner layers and parameters, in the order in which they were declared."""
+        for name, member in vars(self).items():
+            if name.startswith("_"):
+                continue
+            if isinstance(member, Layer | Parameter):
+                yield name, member
+            elif isinstance(member, list | tuple):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(member) if isinstance(item, Layer))
+            elif isinstance(member, dict):
+                yield from ((f"{name}.{key}", item) for key, item in member.items() if isinstance(item, Layer))
+
+    def parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter below this layer, with its dotted name, in memory order."""
+        for name, member in self.children():
+            if isinstance(member, Parameter):
+                yield name, member
+            else:
+                yield from ((f"{name}.{inner}", parameter) for inner, parameter in member.parameters())
+
+    def layers(self) -> Iterator[tuple[str, "Layer"]]:
+        """This layer and every layer below it, with their dotted names ('' for this one)."""
+        yield "", self
+        for name, member in self.children():
+            if isinstance(member, Layer):
+                yield from ((f"{name}.{inner}".rstrip("."), layer) for inner, layer in member.layers())
+
+    def freeze(self) -> Self:
+        """Its parameters are not trained. To be called before the network is allocated."""
+        for name, parameter in self.parameters():
+            if parameter._value is not None:
+                raise RuntimeError(f"freeze: {name} is already allocated; freeze before allocate()")
+            parameter.trainable = False
+        return self
+
+    def config(self) -> dict[str, Any]:
+        """What the layer is: its class, its plain attributes, and its inner layers."""
+        described: dict[str, Any] = {"class": type(self).__name__}
+        for name, member in vars(self).items():
+            if not name.startswith("_") and isinstance(member, str | int | float | bool | None):
+                described[name] = member
+        for name, member in self.children():
+            if isinstance(member, Layer):
+                described[name] = member.config()
+        return described
+
+    def work(self, name: str, *shape: int, dtype: DTypeLike = None) -> NDArray[Any]:
+        """An array of this layer's own, its content undefined; it grows to the largest batch and is reused."""
+        buffers: dict[str, NDArray[Any]] = self.__dict__.setdefault("_buffers", {})
+        size = prod(shape)
+        buffer = buffers.get(name)
+        if buffer is None or buffer.size < size:
+            buffer = buffers[name] = np.empty(size, dtype=dtype or self.dtype)
+        return buffer[:size].reshape(shape)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        for name, member in vars(self).items():
+            if not name.startswith("_"):
+                setattr(twin, name, copy.deepcopy(member, memo))
+        twin.prepare()
+        return twin
+
+    def prepare(self) -> None:  # noqa: B027 - most layers have nothing to prepare
+        """Sets up the caches that must exist before the first batch; called when the layer is allocated or replicated."""
+
+
+class Loss(Layer):
+    """The scalar top of a network. Where `over_time`, the steps come as the third argument."""
+
+    reduction: str = "mean"
+
+    @abstractmethod
+    def loss_and_gradient(self, *args: Any) -> tuple[float, Any]:
+        """(loss, dx) for x and target (and steps): overwrites the gradients of the loss's own parameters, if any."""
+
+    @abstractmethod
+    def weight(self, target: Any, steps: Steps) -> float:
+        """What the mean is over: rows, sequences or the sum of their weights. Shares of a batch are combined by it."""
+
+    def predict_loss(self, *args: Any) -> float:
+        """The loss alone. The gradients of the loss's own parameters may be overwritten."""
+        return self.loss_and_gradient(*args)[0]
+
+    def forward(self, *args: Any) -> Any:
+        """The loss alone."""
+        return self.predict_loss(*args)
+
+    def backward(self, dy: Any) -> Any:
+        raise TypeError("a loss has no gradient above it: call loss_and_gradient")
+
+    def scale(self, weight: float) -> float:
+        """What the sum of the losses is multiplied by."""
+        return 1.0 if self.reduction == "sum" else 1.0 / max(weight, 1e-300)
+
+    @staticmethod
+    def check_reduction(reduction: str) -> str:
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction: expected 'mean' or 'sum', got {reduction!r}")
+        return reduction

@@ -1,0 +1,342 @@
+"""Sequences of uneven length as rows: ragged data sets, packed batches, and the user's order restored.
+
+A batch of B sequences, longest first, is stored step by step: first step 0 of all sequences, then step 1 of those that
+have one, and so on. `counts[t]` sequences are alive at step t and N = counts.sum() rows hold the whole batch, with no
+padding. B rows that are no sequences are B sequences of one step: every batch is packed, nothing is a special case.
+
+>>> packed = pack([np.array([1., 2.]), np.array([3., 4., 5.])])
+>>> packed.rows
+array([3., 1., 4., 2., 5.])
+>>> packed.steps.counts, packed.steps.order
+(array([2, 2, 1]), array([1, 0]))
+>>> unpack(packed.rows, packed.steps)
+[array([1., 2.]), array([3., 4., 5.])]
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Integers = NDArray[np.int64]
+
+
+class Steps:
+    """How the rows of a packed batch lie in time. Immutable.
+
+    lengths: length of each sequence in the user's order, zeros allowed
+    places: the sequence's place in the whole batch (that is shared out over threads), which random masks are keyed by
+    ends: of sequences that continue from batch to batch, those whose document ends here
+    """
+
+    def __init__(
+        self, lengths: ArrayLike, places: Integers | None = None, ends: NDArray[np.bool_] | None = None
+    ) -> None:
+        lengths = np.asarray(lengths, dtype=np.int64)
+        if lengths.ndim != 1 or (lengths.size and lengths.min() < 0):
+            raise ValueError(f"lengths: expected a vector of numbers from 0, got {lengths!r}")
+        self.order: Integers = np.argsort(-lengths, kind="stable")
+        """(B,) the user's number of each packed sequence"""
+        self.lengths: Integers = lengths[self.order]
+        """(B,) of the packed sequences, longest first"""
+        longest = int(self.lengths[0]) if len(lengths) else 0
+        alive = np.bincount(self.lengths, minlength=longest + 1)
+        self.counts: Integers = (len(lengths) - np.cumsum(alive)[:longest]).astype(np.int64)
+        """(T,) sequences alive at each step"""
+        self.places = np.arange(len(lengths)) if places is None else places
+        self.ends = ends
+
+    @classmethod
+    def single(cls, count: int) -> "Steps":
+        """`count` sequences of one step."""
+        return cls(np.ones(count, dtype=np.int64))
+
+    @property
+    def rows(self) -> int:
+        """N"""
+        return int(self.lengths.sum())
+
+    @property
+    def sequences(self) -> int:
+        """B"""
+        return len(self.lengths)
+
+    @cached_property
+    def offsets(self) -> Integers:
+        """(T,) the first row of each step."""
+        return np.cumsum(self.counts) - self.counts
+
+    @cached_property
+    def step_of_row(self) -> Integers:
+        """(N,)"""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def sequence_of_row(self) -> Integers:
+        """(N,) in packed numbering"""
+        return np.arange(self.rows) - np.repeat(self.offsets, self.counts)
+
+    @cached_property
+    def flat(self) -> Integers:
+        """(N,) for each packed row, its row when the sequences stand one after the other in the user's order."""
+        starts = np.empty(self.sequences, dtype=np.int64)
+        lengths = self.lengths_as_given
+        starts[...] = np.cumsum(lengths) - lengths
+        return starts[self.order][self.sequence_of_row] + self.step_of_row
+
+    @cached_property
+    def lengths_as_given(self) -> Integers:
+        """(B,) in the user's order"""
+        lengths = np.empty_like(self.lengths)
+        lengths[self.order] = self.lengths
+        return lengths
+
+    @cached_property
+    def places_of_sequences(self) -> Integers:
+        """(B,) keys of random masks drawn once for a packed sequence."""
+        return self.places[self.order] << 32
+
+    @cached_property
+    def places_of_rows(self) -> Integers:
+        """(N,) keys of random masks drawn for each row: the same wherever the row is computed."""
+        return self.places_of_sequences[self.sequence_of_row] + self.step_of_row
+
+    def per_sequence(self) -> "Steps":
+        """One row a sequence, in packed order: what is left after the last state is taken."""
+        return Steps(np.ones(self.sequences, dtype=np.int64), places=self.places[self.order])
+
+
+class Packed(NamedTuple):
+    """Rows (N, …) and how they lie in time."""
+
+    rows: Any
+    steps: Steps
+
+
+class Gathered(NamedTuple):
+    """The rows of another batch, brought to this one's: row i is row ids[i] of what is computed from `source`."""
+
+    source: Any
+    ids: Integers
+    steps: Steps
+
+
+class Batch(NamedTuple):
+    """Inputs of a network (Packed, Gathered, or a named tuple of such) and targets in the same packed order."""
+
+    inputs: Any
+    targets: Any
+    items: int
+    """how many things are counted: rows"""
+
+
+def steps_of(inputs: Any) -> Steps:
+    """The steps of a network's inputs: those of the first, where there are several."""
+    if isinstance(inputs, Packed | Gathered):
+        return inputs.steps
+    if isinstance(inputs, tuple) and inputs:
+        return steps_of(inputs[0])
+    raise TypeError(f"inputs: expected packed rows or a named tuple of them, got {type(inputs).__name__}")
+
+
+def pack(sequences: Sequence[ArrayLike] | NDArray[Any], dtype: Any = None) -> Packed:
+    """A list of arrays (T_i, …) as one packed batch; an array (N, …) is N rows that are no sequences."""
+    if isinstance(sequences, np.ndarray) and sequences.dtype != object:
+        rows = np.ascontiguousarray(sequences, dtype=dtype)
+        return Packed(rows, Steps.single(len(rows)))
+    return Ragged.of(sequences, dtype).take(np.arange(len(sequences)))
+
+
+def unpack(rows: NDArray[Any], steps: Steps) -> list[NDArray[Any]]:
+    """The rows of each sequence, in the user's order."""
+    if len(rows) != steps.rows:
+        raise ValueError(f"rows: expected {steps.rows} of them, got {len(rows)}")
+    flat = np.empty_like(rows)
+    flat[steps.flat] = rows
+    return np.split(flat, np.cumsum(steps.lengths_as_given)[:-1]) if steps.sequences else []
+
+
+class Ragged:
+    """Sequences stored one after the other: `values` (sum of T_i, …) and `offsets` (S + 1)."""
+
+    def __init__(self, values: NDArray[Any], offsets: ArrayLike) -> None:
+        self.values = np.ascontiguousarray(values)
+        self.offsets: Integers = np.asarray(offsets, dtype=np.int64)
+        if self.offsets.ndim != 1 or not len(self.offsets) or self.offsets[0] != 0 or np.any(np.diff(self.offsets) < 0):
+            raise ValueError("offsets: expected numbers that start at 0 and never fall")
+        if self.offsets[-1] != len(values):
+            raise ValueError(f"offsets: expected the last to be the number of rows, {len(values)}; got {offsets!r}")
+
+    @classmethod
+    def of(cls, sequences: Sequence[ArrayLike], dtype: Any = None) -> "Ragged":
+        """From a list of arrays (T_i, …); numbers that are whole become int64 unless `dtype` says otherwise."""
+        arrays = [np.asarray(sequence, dtype=dtype) for sequence in sequences]
+        shapes = {array.shape[1:] for array in arrays if array.size or array.ndim > 1}
+        if any(array.ndim == 0 for array in arrays):
+            raise ValueError("sequences: expected a list of arrays, one a sequence; got a list of numbers")
+        if len(shapes) > 1:
+            raise ValueError(f"sequences: expected rows of one shape, got {sorted(shapes)}")
+        shape = shapes.pop() if shapes else ()
+        filled = [array.reshape(-1, *shape) for array in arrays if array.size]
+        values = np.concatenate(filled) if filled else np.zeros((0, *shape), dtype=dtype or np.float64)
+        if values.dtype.kind in "iub" and dtype is None:
+            values = values.astype(np.int64, copy=False)
+        return cls(values, np.concatenate([[0], np.cumsum([len(array) for array in arrays], dtype=np.int64)]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def lengths(self) -> Integers:
+        """(S,)"""
+        return np.diff(self.offsets)
+
+    def take(self, indices: Integers, steps: Steps | None = None) -> Packed:
+        """The sequences `indices` as one packed batch, by one gather."""
+        if steps is None:
+            steps = Steps(self.lengths[indices])
+        starts = self.offsets[:-1][indices][steps.order]
+        return Packed(self.values[starts[steps.sequence_of_row] + steps.step_of_row], steps)
+
+
+def _take(column: Any, indices: Integers, steps: Steps) -> Any:
+    """The part of one column of data that a batch needs, packed."""
+    if isinstance(column, Ragged):
+        return column.take(indices, steps)
+    if isinstance(column, np.ndarray):  # one row a sequence, brought to packed order
+        return Packed(column[indices[steps.order]], steps.per_sequence())
+    if hasattr(column, "take"):
+        return column.take(indices, steps)
+    if isinstance(column, tuple):
+        parts = [_take(part, indices, steps) for part in column]
+        return type(column)(*parts) if hasattr(column, "_fields") else tuple(parts)
+    raise TypeError(f"expected a Ragged, an array or a tuple of those, got {type(column).__name__}")
+
+
+def _first_column(inputs: Any) -> Any:
+    return _first_column(inputs[0]) if isinstance(inputs, tuple) else inputs
+
+
+class Batches:
+    """A data set cut into batches, shuffled anew each epoch as a function of (seed, epoch) alone.
+
+    inputs: a Ragged or a list of arrays (sequences), an array (one row an item), or a named tuple of those
+    targets: the same kinds; an array beside sequences is one target a sequence
+    size: sequences (or rows) in a batch; the last may be smaller
+    by_length: batches of sequences of similar length, themselves in random order: sequences are sorted by length
+        within pools of `pool` batches
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        targets: Any,
+        size: int = 32,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        by_length: bool = True,
+        pool: int = 50,
+    ) -> None:
+        if size < 1:
+            raise ValueError(f"size: expected at least 1, got {size}")
+        self.inputs, self.targets = _column(inputs), _column(targets)
+        self.size, self.seed, self.shuffle, self.by_length, self.pool = size, seed, shuffle, by_length, pool
+        lead = _first_column(self.inputs)
+        self.count = len(lead)
+        if not self.count:
+            raise ValueError("inputs: expected at least one item, got none")
+        self.lengths: Integers = lead.lengths if hasattr(lead, "lengths") else np.ones(self.count, dtype=np.int64)
+        for name, column in (("inputs", self.inputs), ("targets", self.targets)):
+            self._check(name, column)
+
+    def _check(self, name: str, column: Any) -> None:
+        for part in column if isinstance(column, tuple) else (column,):
+            if isinstance(part, tuple):
+                self._check(name, part)
+            elif len(part) != self.count:
+                raise ValueError(f"{name}: expected {self.count} items, as in the first input; got {len(part)}")
+            elif isinstance(part, Ragged) and np.any(part.lengths != self.lengths):
+                worst = int(np.flatnonzero(part.lengths != self.lengths)[0])
+                raise ValueError(
+                    f"{name}: sequence {worst} has {part.lengths[worst]} rows, expected {self.lengths[worst]}"
+                )
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.count // self.size)
+
+    def _plan(self, epoch: int) -> list[Integers]:
+        """The items of each batch of an epoch."""
+        rng = np.random.default_rng([self.seed, epoch])
+        items = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
+        if not (self.by_length and self.shuffle):
+            return [items[i : i + self.size] for i in range(0, self.count, self.size)]
+        batches = []
+        for start in range(0, self.count, self.size * self.pool):
+            pool = items[start : start + self.size * self.pool]
+            pool = pool[np.argsort(-self.lengths[pool], kind="stable")]
+            batches += [pool[i : i + self.size] for i in range(0, len(pool), self.size)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from its `start`-th on."""
+        for indices in self._plan(number)[start:]:
+            steps = Steps(self.lengths[indices])
+            yield Batch(_take(self.inputs, indices, steps), _take(self.targets, indices, steps), steps.rows)
+
+
+def _column(data: Any) -> Any:
+    if isinstance(data, tuple):
+        parts = [_column(part) for part in data]
+        return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
+    if isinstance(data, list):
+        return Ragged.of(data) if data and np.ndim(data[0]) else np.asarray(data)
+    return data
+
+
+class Streams:
+    """Long documents read side by side, for layers that carry their state from batch to batch.
+
+    The documents are dealt out to `streams` streams, each to the one with the least so far; a batch is the next
+    at most `chunk` rows of every stream. A document ends only at the end of a chunk, which `steps.ends` tells, so that its state
+    is then reset. Streams are neither shuffled nor sorted from batch to batch.
+    """
+
+    def __init__(self, inputs: Iterable[ArrayLike], targets: Iterable[ArrayLike], streams: int, chunk: int) -> None:
+        if streams < 1 or chunk < 1:
+            raise ValueError(f"streams, chunk: expected at least 1, got {streams}, {chunk}")
+        self.inputs, self.targets = Ragged.of(list(inputs)), Ragged.of(list(targets))
+        if not len(self.inputs.values) or np.any(self.inputs.offsets != self.targets.offsets):
+            raise ValueError("inputs, targets: expected documents of equal lengths, and at least one row")
+        self.streams, self.chunk = streams, chunk
+        dealt: list[list[tuple[int, int, bool]]] = [[] for _ in range(streams)]
+        filled = np.zeros(streams, dtype=np.int64)
+        for first, last in zip(self.inputs.offsets[:-1], self.inputs.offsets[1:], strict=True):
+            stream = int(np.argmin(filled))
+            filled[stream] += last - first
+            dealt[stream] += [(a, min(a + chunk, last), a + chunk >= last) for a in range(first, last, chunk)]
+        self._dealt = dealt
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return max(len(pieces) for pieces in self._dealt)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from its `start`-th on; every epoch is the same."""
+        for i in range(start, len(self)):
+            pieces = [dealt[i] if i < len(dealt) else (0, 0, True) for dealt in self._dealt]
+            steps = Steps([b - a for a, b, _ in pieces], ends=np.array([end for _, _, end in pieces]))
+            first = np.array([a for a, _, _ in pieces])[steps.order]
+            rows = first[steps.sequence_of_row] + steps.step_of_row
+            yield Batch(
+                Packed(self.inputs.values[rows], steps), Packed(self.targets.values[rows], steps), steps.rows
+            )

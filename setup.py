@@ -1,0 +1,73 @@
+"""The compiled kernels: the C sources once for each instruction set, and the Cython shells around them."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+KERNELS = Path("pyneural/kernels")
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+MSVC = sys.platform == "win32"
+DEBUG = os.environ.get("PYNEURAL_DEBUG") == "1"  # bounds, overflow and alignment checked; slow
+
+if MSVC:
+    flags = ["/O2", "/openmp:experimental"]
+    isa_flags = {"baseline": [], "avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]}
+elif DEBUG:
+    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+    isa_flags = {"baseline": [], "avx2": ["-mavx2", "-mfma"], "avx512": []}
+else:
+    # no-math-errno and no-trapping-math let loops over polynomials become vector instructions; results stay IEEE
+    flags = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-std=gnu11"]
+    isa_flags = {"baseline": [], "avx2": ["-mavx2", "-mfma"], "avx512": []}
+if not MSVC:
+    isa_flags["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+
+macros = [("PYNEURAL_X86", "1")] if X86 else []
+headers = [str(path) for path in KERNELS.glob("*.h")]
+
+
+def library(name: str, source: str, extra: list[str]) -> tuple[str, dict[str, object]]:
+    return name, {
+        "sources": [str(KERNELS / source)],
+        "obj_deps": {"": headers},
+        "macros": macros,
+        "cflags": [*flags, *extra],
+        "include_dirs": [str(KERNELS)],
+    }
+
+
+libraries = [library("pyneural_cpu", "cpu.c", [])]
+libraries += [
+    library(f"pyneural_{isa}", f"isa_{isa}.c", isa_flags[isa])
+    for isa in ("baseline", "avx2", "avx512")
+    if isa == "baseline" or X86
+]
+
+
+extensions = [
+    Extension(
+        f"pyneural.kernels.{path.stem}",
+        [str(path)],
+        include_dirs=[str(KERNELS), numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *macros],
+        extra_compile_args=flags if DEBUG else [],
+        extra_link_args=["-fsanitize=address,undefined"] if DEBUG else [],
+        depends=headers,
+    )
+    for path in sorted(KERNELS.glob("*.pyx"))
+]
+
+setup(
+    libraries=libraries,
+    ext_modules=cythonize(
+        extensions,
+        build_dir="build/cython",
+        language_level=3,
+        compiler_directives={"boundscheck": DEBUG, "wraparound": False, "cdivision": True, "embedsignature": True},
+    ),
+)
