@@ -104,8 +104,7 @@ class Network(Layer):
                 self._slots.append(Slot(name, parameter, start, stop))
                 start = stop
         for _, layer in self.layers():
-            layer.dtype = self.dtype
-            layer.prepare()
+            layer.bind(self.dtype)
             if isinstance(layer, Dropout):
                 self._dropouts.append(layer)
         self.draws = 0

@@ -170,11 +170,10 @@ class Layer(ABC):
 
     def work(self, name: str, *shape: int, dtype: DTypeLike = None) -> NDArray[Any]:
         """An array of this layer's own, its content undefined; it grows to the largest batch and is reused."""
-        buffers: dict[str, NDArray[Any]] = self.__dict__.setdefault("_buffers", {})
         size = prod(shape)
-        buffer = buffers.get(name)
+        buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
-            buffer = buffers[name] = np.empty(size, dtype=dtype or self.dtype)
+            buffer = self._buffers[name] = np.empty(size, dtype=dtype or self.dtype)
         return buffer[:size].reshape(shape)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -183,11 +182,16 @@ class Layer(ABC):
         for name, member in vars(self).items():
             if not name.startswith("_"):
                 setattr(twin, name, copy.deepcopy(member, memo))
-        twin.prepare()
         return twin
 
+    def bind(self, dtype: np.dtype[Any]) -> None:
+        """Called by the framework when the network's buffers are: starts with empty workspaces."""
+        self.dtype = dtype
+        self._buffers: dict[str, NDArray[Any]] = {}
+        self.prepare()
+
     def prepare(self) -> None:  # noqa: B027 - most layers have nothing to prepare
-        """Sets up the caches that must exist before the first batch; called when the layer is allocated or replicated."""
+        """Sets up the caches that must exist before the first batch; called when the network is allocated or replicated."""
 
 
 class Loss(Layer):
