@@ -6,5 +6,9 @@ from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredErr
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss, Parameter
 from pyneural.packing import Batch, Batches, Gathered, Packed, Ragged, Steps, Streams, pack, unpack
+from pyneural.parallel import Threads
+from pyneural.schedules import Constant, Cosine, Halving, InverseTime, Schedule, WarmUp
+from pyneural.sgd import Adam, Momentum, Nesterov, Optimiser, Sgd
+from pyneural.training import Evaluation, History, Progress, epochs, fit, scorer
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyneural import kernels
 from pyneural.components.recurrent import Recurrent
 from pyneural.neural_layer import Layer
-from pyneural.packing import Gathered, Packed
+from pyneural.packing import Gathered, Packed, steps_of
 
 Array = NDArray[np.floating]
 
@@ -207,9 +207,9 @@ class Concatenate(Combining):
 
 
 class Gather(Combining):
-    """Rows of what `layer` makes of another batch, brought to this one's: y_n = layer(source)[ids_n].
+    """What `layer` makes of the sequences of another batch, brought to this one's rows: y_n = layer(source)[ids_n].
 
-    A character encoder so runs once for each distinct word. Input: `Gathered`. Backward is scatter-add: the gradient of
+    A character encoder so runs once for each distinct word. Input: `Gathered`; `layer` gives one row a sequence. Backward is scatter-add: the gradient of
     a row is the sum over the places it was brought to.
     """
 
@@ -224,9 +224,12 @@ class Gather(Combining):
         if not isinstance(batch, Gathered):
             raise TypeError(f"inputs: expected Gathered(source, ids, steps), got {type(batch).__name__}")
         rows = self.layer.propagate(batch.source, training).rows
-        self._ids, self._sources = batch.ids, len(rows)
+        source = steps_of(batch.source)
+        if len(rows) != source.sequences:
+            raise ValueError(f"layer: expected one row for each of {source.sequences} sequences, got {len(rows)}")
+        self._ids, self._sources = source.packed_of[batch.ids], len(rows)
         y = self.work("y", len(batch.ids), rows.shape[1])
-        kernels.gather(rows, batch.ids, y)
+        kernels.gather(rows, self._ids, y)
         return Packed(y, batch.steps)
 
     def backward(self, dy: Array) -> Any:

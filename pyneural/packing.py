@@ -81,17 +81,20 @@ class Steps:
     @cached_property
     def flat(self) -> Integers:
         """(N,) for each packed row, its row when the sequences stand one after the other in the user's order."""
-        starts = np.empty(self.sequences, dtype=np.int64)
-        lengths = self.lengths_as_given
-        starts[...] = np.cumsum(lengths) - lengths
+        starts = np.cumsum(self.lengths_as_given) - self.lengths_as_given
         return starts[self.order][self.sequence_of_row] + self.step_of_row
+
+    @cached_property
+    def packed_of(self) -> Integers:
+        """(B,) the packed number of each of the user's sequences: `order` the other way round"""
+        packed = np.empty_like(self.order)
+        packed[self.order] = np.arange(len(self.order))
+        return packed
 
     @cached_property
     def lengths_as_given(self) -> Integers:
         """(B,) in the user's order"""
-        lengths = np.empty_like(self.lengths)
-        lengths[self.order] = self.lengths
-        return lengths
+        return self.lengths[self.packed_of]
 
     @cached_property
     def places_of_sequences(self) -> Integers:
@@ -116,7 +119,8 @@ class Packed(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """The rows of another batch, brought to this one's: row i is row ids[i] of what is computed from `source`."""
+    """What is computed of the sequences of another batch, brought to the rows of this one: row i is that of sequence
+    ids[i] of `source`, numbered in the user's order."""
 
     source: Any
     ids: Integers

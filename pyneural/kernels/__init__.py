@@ -14,6 +14,7 @@ if _wanted == "reference":
 elif _wanted == "compiled":
     # ruff: noqa: F401
     try:
+        import pyneural.kernels.blas
         from pyneural.kernels.crf import crf_marginals, crf_path_scores, crf_viterbi
         from pyneural.kernels.dispatch import isa
         from pyneural.kernels.elementwise import (

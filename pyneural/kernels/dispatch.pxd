@@ -58,23 +58,29 @@ cdef extern from "dispatch.h" nogil:
                             const gradient_terms *, double, double, double, double, double, double) noexcept nogil
 
 
-cdef const kernels_any *kernels_of(ndarray x) except NULL
-cdef void *pointer(ndarray x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL
+cdef const kernels_any *kernels_of(ndarray x, str name) except NULL
+cdef void *matrix(object x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL
+cdef void *vector(object x, int type_number, Py_ssize_t size, str name, bint written) except? NULL
 cdef Py_ssize_t leading(ndarray x, str name) except -1
 cdef int check_counts(const int64_t *counts, Py_ssize_t T, Py_ssize_t N, Py_ssize_t B) except -1
 
+# The length along an axis; -1, which no array has, where x has no such axis: the check of its shape then fails.
+cdef inline Py_ssize_t extent(ndarray x, int axis) noexcept:
+    return x.shape[axis] if axis < x.ndim else -1
+
 # A matrix or vector read (`in_`) or written (`out_`) by a kernel; `like` gives the number type. None is NULL.
 cdef inline const void *in_matrix(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL:
-    return pointer(x, like.descr.type_num, rows, columns, name, False)
+    return matrix(x, like.descr.type_num, rows, columns, name, False)
 
 cdef inline void *out_matrix(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL:
-    return pointer(x, like.descr.type_num, rows, columns, name, True)
+    return matrix(x, like.descr.type_num, rows, columns, name, True)
 
 cdef inline const void *in_vector(ndarray like, object x, Py_ssize_t size, str name) except? NULL:
-    return pointer(x, like.descr.type_num, size, -1, name, False)
+    return vector(x, like.descr.type_num, size, name, False)
 
 cdef inline void *out_vector(ndarray like, object x, Py_ssize_t size, str name) except? NULL:
-    return pointer(x, like.descr.type_num, size, -1, name, True)
+    return vector(x, like.descr.type_num, size, name, True)
 
 cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=*) except? NULL
-cdef double *doubles(object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL
+cdef double *doubles(object x, Py_ssize_t size, str name) except? NULL
+cdef double *double_matrix(object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL

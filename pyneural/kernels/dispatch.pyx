@@ -2,7 +2,8 @@
 import os
 
 from numpy cimport (
-    NPY_DOUBLE, NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_ISWRITEABLE, import_array, ndarray,
+    NPY_DOUBLE, NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_ISALIGNED, PyArray_ISCARRAY_RO, PyArray_ISNOTSWAPPED,
+    PyArray_ISWRITEABLE, import_array, ndarray,
 )
 from scipy.linalg cimport cython_blas
 
@@ -42,52 +43,80 @@ if chosen == NULL:
 isa = chosen.isa.decode()
 
 
-cdef const kernels_any *kernels_of(ndarray x) except NULL:
+cdef const kernels_any *kernels_of(ndarray x, str name) except NULL:
     """The record for x's type. The two records differ only in what their pointers point at."""
     if x.descr.type_num == NPY_FLOAT:
         return <const kernels_any *> chosen.f32
     if x.descr.type_num == NPY_DOUBLE:
         return <const kernels_any *> chosen.f64
-    raise TypeError(f"expected an array of float32 or float64, got {x.dtype}")
+    raise TypeError(f"{name}: expected float32 or float64, got {x.dtype}")
 
 
-cdef str described(Py_ssize_t rows, Py_ssize_t columns):
-    return f"({rows},)" if columns < 0 else f"({rows}, {columns})"
-
-
-cdef void *pointer(ndarray x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL:
-    """The data of x, NULL for None; columns < 0 asks for a vector."""
-    if x is None:
-        return NULL
+cdef void *checked(ndarray x, int type_number, bint fits, str expected, str name, bint written) except? NULL:
     if x.descr.type_num != type_number:
-        raise TypeError(f"{name}: got {x.dtype}, not the type of the other arrays")
-    if (
-        x.ndim != (1 if columns < 0 else 2) or x.shape[0] != rows or (columns >= 0 and x.shape[1] != columns)
-    ):
-        raise ValueError(f"{name}: expected shape {described(rows, columns)}, got {(<object> x).shape}")
-    if not x.flags.c_contiguous:
-        raise ValueError(f"{name}: expected a C-contiguous array, got strides {(<object> x).strides}")
+        raise TypeError(f"{name}: got {x.dtype}, not the type that the other arrays ask for")
+    if not fits:
+        raise ValueError(f"{name}: expected shape {expected}, got {(<object> x).shape}")
+    if not PyArray_ISCARRAY_RO(x):
+        raise ValueError(
+            f"{name}: expected a C-contiguous, aligned array in native byte order, got {x.dtype} with strides "
+            f"{(<object> x).strides}"
+        )
     if written and not PyArray_ISWRITEABLE(x):
         raise ValueError(f"{name}: is read-only, and the kernel writes it")
     return PyArray_DATA(x)
 
 
+cdef void *matrix(object x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL:
+    """The data of x, NULL for None. A size of -1 comes from an argument that is no matrix, and fits nothing."""
+    if x is None:
+        return NULL
+    if not isinstance(x, ndarray):
+        raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
+    cdef ndarray a = x
+    cdef bint fits = a.ndim == 2 and a.shape[0] == rows and a.shape[1] == columns
+    cdef str expected = "" if fits else f"({'?' if rows < 0 else rows}, {'?' if columns < 0 else columns})"
+    return checked(a, type_number, fits, expected, name, written)
+
+
+cdef void *vector(object x, int type_number, Py_ssize_t size, str name, bint written) except? NULL:
+    if x is None:
+        return NULL
+    if not isinstance(x, ndarray):
+        raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
+    cdef ndarray a = x
+    cdef bint fits = a.ndim == 1 and a.shape[0] == size
+    return checked(a, type_number, fits, "" if fits else f"({'?' if size < 0 else size},)", name, written)
+
+
 cdef Py_ssize_t leading(ndarray x, str name) except -1:
     """The distance between rows of a matrix whose rows are contiguous, counted in numbers."""
+    cdef Py_ssize_t item = x.descr.itemsize
     if x.ndim != 2:
         raise ValueError(f"{name}: expected a matrix, got shape {(<object> x).shape}")
-    if x.shape[1] > 1 and x.strides[1] != x.descr.itemsize or x.strides[0] < 0:
-        raise ValueError(f"{name}: expected contiguous rows, got strides {(<object> x).strides}")
+    if not PyArray_ISALIGNED(x) or not PyArray_ISNOTSWAPPED(x):
+        raise ValueError(f"{name}: expected an aligned array in native byte order, got {x.dtype}")
+    if (
+        x.shape[1] > 1 and x.strides[1] != item
+        or x.shape[0] > 1 and (x.strides[0] < x.shape[1] * item or x.strides[0] % item)
+    ):
+        raise ValueError(
+            f"{name}: expected contiguous rows, one after the other, got strides {(<object> x).strides}"
+        )
     # BLAS wants a leading dimension of at least one row, also where there is only one row or none
-    return max(1, x.shape[1], x.strides[0] // x.descr.itemsize if x.shape[0] > 1 else 0)
+    return max(1, x.shape[1], x.strides[0] // item if x.shape[0] > 1 else 0)
 
 
 cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=False) except? NULL:
-    return <int64_t *> pointer(x, NPY_INT64, size, -1, name, written)
+    return <int64_t *> vector(x, NPY_INT64, size, name, written)
 
 
-cdef double *doubles(object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL:
-    return <double *> pointer(x, NPY_DOUBLE, rows, columns, name, True)
+cdef double *doubles(object x, Py_ssize_t size, str name) except? NULL:
+    return <double *> vector(x, NPY_DOUBLE, size, name, True)
+
+
+cdef double *double_matrix(object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL:
+    return <double *> matrix(x, NPY_DOUBLE, rows, columns, name, True)
 
 
 cdef int check_counts(const int64_t *counts, Py_ssize_t T, Py_ssize_t N, Py_ssize_t B) except -1:

@@ -1,14 +1,15 @@
+# cython: allow_none_for_extension_args=False
 """Rows of a table and their gradients. The specification of each kernel is its twin in reference.py."""
 from libc.stdint cimport int64_t
 
 from numpy cimport ndarray
 
-from pyneural.kernels.dispatch cimport in_matrix, integers, kernels_any, kernels_of, out_matrix
+from pyneural.kernels.dispatch cimport extent, in_matrix, integers, kernels_any, kernels_of, out_matrix
 
 
 def gather(ndarray table, ndarray ids, ndarray out):
-    cdef const kernels_any *k = kernels_of(table)
-    cdef Py_ssize_t N = ids.shape[0], V = table.shape[0], D = table.shape[1] if table.ndim == 2 else -1
+    cdef const kernels_any *k = kernels_of(table, "table")
+    cdef Py_ssize_t N = extent(ids, 0), V = extent(table, 0), D = extent(table, 1)
     cdef const void *pt = in_matrix(table, table, V, D, "table")
     cdef const int64_t *pi = integers(ids, N, "ids")
     cdef void *po = out_matrix(table, out, N, D, "out")
@@ -20,8 +21,8 @@ def gather(ndarray table, ndarray ids, ndarray out):
 
 
 def scatter_add(ndarray ids, ndarray dy, ndarray grad):
-    cdef const kernels_any *k = kernels_of(grad)
-    cdef Py_ssize_t N = ids.shape[0], V = grad.shape[0], D = grad.shape[1] if grad.ndim == 2 else -1
+    cdef const kernels_any *k = kernels_of(grad, "grad")
+    cdef Py_ssize_t N = extent(ids, 0), V = extent(grad, 0), D = extent(grad, 1)
     cdef const int64_t *pi = integers(ids, N, "ids")
     cdef const void *pd = in_matrix(grad, dy, N, D, "dy")
     cdef void *pg = out_matrix(grad, grad, V, D, "grad")
@@ -33,8 +34,8 @@ def scatter_add(ndarray ids, ndarray dy, ndarray grad):
 
 
 def zero_rows(ndarray rows, ndarray grad):
-    cdef const kernels_any *k = kernels_of(grad)
-    cdef Py_ssize_t R = rows.shape[0], V = grad.shape[0], D = grad.shape[1] if grad.ndim == 2 else -1, i
+    cdef const kernels_any *k = kernels_of(grad, "grad")
+    cdef Py_ssize_t R = extent(rows, 0), V = extent(grad, 0), D = extent(grad, 1), i
     cdef const int64_t *pr = integers(rows, R, "rows")
     cdef void *pg = out_matrix(grad, grad, V, D, "grad")
     for i in range(R):
@@ -48,12 +49,12 @@ def distinct(ndarray ids, ndarray seen, ndarray rows):
     """The distinct ids, in order of first appearance, to the head of `rows`; returns how many.
 
     `seen` (V,) is all zero before and after: marks set on the way are taken back."""
-    cdef Py_ssize_t N = ids.shape[0], V = seen.shape[0], i, count = 0
+    cdef Py_ssize_t N = extent(ids, 0), V = extent(seen, 0), i, count = 0
     cdef const int64_t *pi = integers(ids, N, "ids")
     cdef int64_t *ps = integers(seen, V, "seen", True)
-    cdef int64_t *pr = integers(rows, rows.shape[0], "rows", True)
-    if rows.shape[0] < N:
-        raise ValueError(f"rows: expected room for {N} ids, got {rows.shape[0]}")
+    cdef int64_t *pr = integers(rows, extent(rows, 0), "rows", True)
+    if extent(rows, 0) < N:
+        raise ValueError(f"rows: expected room for {N} ids, got {extent(rows, 0)}")
     for i in range(N):
         if pi[i] < 0 or pi[i] >= V:
             raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {pi[i]} in row {i}")

@@ -1,11 +1,14 @@
+# cython: allow_none_for_extension_args=False
 """Matrix products and column sums. The specification of each kernel is its twin in reference.py."""
 from numpy cimport PyArray_DATA, ndarray
 
-from pyneural.kernels.dispatch cimport in_matrix, in_vector, kernels_any, kernels_of, leading, out_matrix, out_vector
+from pyneural.kernels.dispatch cimport (
+    extent, in_matrix, in_vector, kernels_any, kernels_of, leading, out_matrix, out_vector,
+)
 
 
 def matmul(ndarray a, ndarray b, ndarray out, bint transpose_a=False, bint transpose_b=False, bint accumulate=False):
-    cdef const kernels_any *k = kernels_of(a)
+    cdef const kernels_any *k = kernels_of(a, "a")
     cdef Py_ssize_t lda = leading(a, "a"), ldb = leading(b, "b"), ldc = leading(out, "out")
     cdef Py_ssize_t M = a.shape[1 if transpose_a else 0], K = a.shape[0 if transpose_a else 1]
     cdef Py_ssize_t N = b.shape[0 if transpose_b else 1], K_b = b.shape[1 if transpose_b else 0]
@@ -26,10 +29,10 @@ def matmul(ndarray a, ndarray b, ndarray out, bint transpose_a=False, bint trans
 
 
 def affine(ndarray x, ndarray W, b, ndarray y):
-    cdef const kernels_any *k = kernels_of(x)
-    cdef Py_ssize_t N = x.shape[0], D = W.shape[0], H = W.shape[1] if W.ndim == 2 else -1
-    cdef const void *px = in_matrix(x, x, N, D, "x")
+    cdef const kernels_any *k = kernels_of(x, "x")
+    cdef Py_ssize_t N = extent(x, 0), D = extent(W, 0), H = extent(W, 1)
     cdef const void *pW = in_matrix(x, W, D, H, "W")
+    cdef const void *px = in_matrix(x, x, N, D, "x")
     cdef const void *pb = in_vector(x, b, H, "b")
     cdef void *py = out_matrix(x, y, N, H, "y")
     with nogil:
@@ -37,8 +40,8 @@ def affine(ndarray x, ndarray W, b, ndarray y):
 
 
 def column_sums(ndarray x, ndarray out):
-    cdef const kernels_any *k = kernels_of(x)
-    cdef Py_ssize_t N = x.shape[0], D = x.shape[1] if x.ndim == 2 else -1
+    cdef const kernels_any *k = kernels_of(x, "x")
+    cdef Py_ssize_t N = extent(x, 0), D = extent(x, 1)
     cdef const void *px = in_matrix(x, x, N, D, "x")
     cdef void *po = out_vector(x, out, D, "out")
     with nogil:

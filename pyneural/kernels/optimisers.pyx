@@ -1,3 +1,4 @@
+# cython: allow_none_for_extension_args=False
 """One fused pass of each update rule. The specification of each kernel is its twin in reference.py.
 
 `values`, `grads` and the states are matrices (R, D); where `rows` is given only those are visited. `terms` is
@@ -6,7 +7,9 @@ from libc.stdint cimport int64_t
 
 from numpy cimport ndarray
 
-from pyneural.kernels.dispatch cimport gradient_terms, in_matrix, integers, kernels_any, kernels_of, out_matrix
+from pyneural.kernels.dispatch cimport (
+    extent, gradient_terms, in_matrix, integers, kernels_any, kernels_of, out_matrix,
+)
 
 
 cdef struct place:
@@ -14,14 +17,14 @@ cdef struct place:
     const int64_t *rows
 
 
-cdef place visited(ndarray x, rows) except *:
+cdef place visited(ndarray x, str name, rows) except *:
     cdef place p
     cdef Py_ssize_t i
     if x.ndim != 2:
-        raise ValueError(f"expected a matrix, got shape {(<object> x).shape}")
+        raise ValueError(f"{name}: expected a matrix, got shape {(<object> x).shape}")
     p.V = x.shape[0]
     p.D = x.shape[1]
-    p.R = p.V if rows is None else (<ndarray?> rows).shape[0]
+    p.R = extent(rows, 0) if isinstance(rows, ndarray) else p.V
     p.rows = integers(rows, p.R, "rows")
     if p.rows != NULL:
         for i in range(p.R):
@@ -32,13 +35,16 @@ cdef place visited(ndarray x, rows) except *:
 
 cdef gradient_terms read(terms) except *:
     cdef gradient_terms t
-    t.scale, t.clip, t.l2 = terms
+    try:
+        t.scale, t.clip, t.l2 = terms
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"terms: expected three numbers (scale, clip, l2), got {terms!r}") from error
     return t
 
 
 def sum_of_squares(ndarray x, rows):
-    cdef const kernels_any *k = kernels_of(x)
-    cdef place p = visited(x, rows)
+    cdef const kernels_any *k = kernels_of(x, "x")
+    cdef place p = visited(x, "x", rows)
     cdef const void *px = in_matrix(x, x, p.V, p.D, "x")
     cdef double total
     with nogil:
@@ -47,8 +53,8 @@ def sum_of_squares(ndarray x, rows):
 
 
 def sgd_step(ndarray values, ndarray grads, rows, terms, double rate):
-    cdef const kernels_any *k = kernels_of(values)
-    cdef place p = visited(values, rows)
+    cdef const kernels_any *k = kernels_of(values, "values")
+    cdef place p = visited(values, "values", rows)
     cdef gradient_terms t = read(terms)
     cdef void *pw = out_matrix(values, values, p.V, p.D, "values")
     cdef const void *pg = in_matrix(values, grads, p.V, p.D, "grads")
@@ -60,8 +66,8 @@ def sgd_step(ndarray values, ndarray grads, rows, terms, double rate):
 
 def momentum_step(ndarray values, ndarray grads, ndarray velocity, rows, terms, double rate, double momentum,
                   bint nesterov):
-    cdef const kernels_any *k = kernels_of(values)
-    cdef place p = visited(values, rows)
+    cdef const kernels_any *k = kernels_of(values, "values")
+    cdef place p = visited(values, "values", rows)
     cdef gradient_terms t = read(terms)
     cdef void *pw = out_matrix(values, values, p.V, p.D, "values")
     cdef const void *pg = in_matrix(values, grads, p.V, p.D, "grads")
@@ -74,8 +80,8 @@ def momentum_step(ndarray values, ndarray grads, ndarray velocity, rows, terms, 
 
 def adam_step(ndarray values, ndarray grads, ndarray mean, ndarray variance, rows, terms, double rate, double beta1,
               double beta2, double epsilon, double correction1, double correction2):
-    cdef const kernels_any *k = kernels_of(values)
-    cdef place p = visited(values, rows)
+    cdef const kernels_any *k = kernels_of(values, "values")
+    cdef place p = visited(values, "values", rows)
     cdef gradient_terms t = read(terms)
     cdef void *pw = out_matrix(values, values, p.V, p.D, "values")
     cdef const void *pg = in_matrix(values, grads, p.V, p.D, "grads")

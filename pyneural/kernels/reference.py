@@ -94,9 +94,9 @@ def activation_backward(y: Array, dy: Array, dx: Array, kind: int, ceiling: floa
     elif kind == SIGMOID:
         dx[...] = dy * y * (1 - y)
     elif kind == RELU:
-        dx[...] = dy * (y > 0)
+        dx[...] = np.where(y > 0, dy, 0)
     elif kind == CLIPPED_RELU:
-        dx[...] = dy * ((y > 0) & (y < ceiling))
+        dx[...] = np.where((y > 0) & (y < ceiling), dy, 0)
     else:
         raise ValueError(f"kind: expected 0 to 3, got {kind}")
 
@@ -156,10 +156,10 @@ def softmax_gradient(
 # ---- embedding ---------------------------------------------------------------------------------------------------
 
 
-def _check_ids(ids: Integers, V: int) -> None:
+def _check_ids(ids: Integers, V: int, name: str = "ids") -> None:
     bad = np.flatnonzero((ids < 0) | (ids >= V))
     if bad.size:
-        raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {ids[bad[0]]} in row {bad[0]}")
+        raise ValueError(f"{name}: expected numbers from 0 to {V - 1}, got {ids[bad[0]]} in row {bad[0]}")
 
 
 def gather(table: Array, ids: Integers, out: Array) -> None:
@@ -176,7 +176,7 @@ def scatter_add(ids: Integers, dy: Array, grad: Array) -> None:
 
 def zero_rows(rows: Integers, grad: Array) -> None:
     """grad[rows] = 0."""
-    _check_ids(rows, len(grad))
+    _check_ids(rows, len(grad), "rows")
     grad[rows] = 0
 
 

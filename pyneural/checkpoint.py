@@ -1,0 +1,168 @@
+"""Model files, and checkpoints to continue training from. Both are safetensors files.
+
+A model file holds each parameter under its dotted name, in memory order: its body is the network's `values`. The
+network's configuration is one JSON text in the header. A checkpoint holds besides the optimiser's state, the best
+values so far, what recurrent layers carry over, and where training stands.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import safetensors
+from pyneural.components.recurrent import Recurrent
+from pyneural.network import Network
+from pyneural.safetensors import FormatError
+
+Array = NDArray[np.floating]
+VERSION = 1
+
+
+class OptimiserState(Protocol):
+    """What a checkpoint keeps of an optimiser."""
+
+    steps: int
+    state: dict[str, Array]
+
+    def config(self) -> dict[str, Any]: ...
+
+
+def save_model(network: Network, path: Path | str, **described: Any) -> None:
+    """Writes the network's values; `described` is kept as JSON in the header, each under its own name."""
+    safetensors.write(path, _parameters(network), _metadata("model", network, described))
+
+
+def load_model(network: Network, path: Path | str) -> dict[str, Any]:
+    """Reads a model file into the values of an allocated network of the same shape, in place; returns `described`.
+
+    Raises FormatError where the file is no model, or one of another network.
+    """
+    tensors, metadata = safetensors.read(path)
+    described = read_metadata(path, metadata, "model")
+    _fill(network, tensors, path)
+    return described
+
+
+def read_metadata(path: Path | str, metadata: dict[str, str], kind: str) -> dict[str, Any]:
+    """The header's JSON entries, once it is known that this is a pyneural file of that kind and version."""
+    if metadata.get("pyneural") != kind:
+        raise FormatError(f"{path}: is not a pyneural {kind} file")
+    try:
+        described = {name: json.loads(text) for name, text in metadata.items() if name != "pyneural"}
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}: its metadata is not JSON: {error}") from error
+    version = described.pop("version", None)
+    if version != VERSION:
+        raise FormatError(f"{path}: is of format version {version}, this pyneural reads version {VERSION}")
+    return described
+
+
+def _metadata(kind: str, network: Network, described: dict[str, Any]) -> dict[str, str]:
+    described = {"version": VERSION, "network": network.config(), **described}
+    return {"pyneural": kind, **{name: json.dumps(value, ensure_ascii=False) for name, value in described.items()}}
+
+
+def _parameters(network: Network) -> dict[str, NDArray[Any]]:
+    return {slot.name: slot.parameter.value for slot in network.slots}
+
+
+def _fill(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:
+    expected = _parameters(network)
+    for name, value in expected.items():
+        if name not in tensors:
+            raise FormatError(f"{path}: has no parameter {name!r}: it was saved from another network")
+        if tensors[name].shape != value.shape:
+            raise FormatError(f"{path}: parameter {name!r} is {tensors[name].shape}, the network's is {value.shape}")
+        if tensors[name].dtype.kind != "f":
+            raise FormatError(f"{path}: parameter {name!r} is of {tensors[name].dtype}, expected real numbers")
+    for name, value in expected.items():
+        value[...] = tensors[name]
+
+
+class Saved(NamedTuple):
+    """What a checkpoint held beside what it has already put in place."""
+
+    name: str
+    training: dict[str, Any]
+    best_values: Array | None
+
+
+class Checkpoints:
+    """A folder of checkpoints, the last `keep` of them kept.
+
+    They are named by the step and can be chosen by that name: "step-00001200".
+    """
+
+    def __init__(self, folder: Path | str, keep: int = 3) -> None:
+        if keep < 1:
+            raise ValueError(f"keep: expected at least 1, got {keep}")
+        self.folder, self.keep = Path(folder), keep
+
+    def names(self) -> list[str]:
+        """Those kept, oldest first."""
+        return sorted(path.stem for path in self.folder.glob("step-*.safetensors") if re.search(r"-\d+$", path.stem))
+
+    def save(
+        self, network: Network, optimiser: OptimiserState, epoch: float, training: dict[str, Any], best: Array | None
+    ) -> str:
+        """Writes one, then deletes the oldest above `keep`; returns its name."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"step-{optimiser.steps:08d}"
+        tensors = _parameters(network)
+        tensors |= {f"optimiser.{key}": state for key, state in optimiser.state.items()}
+        if best is not None:
+            tensors["best_values"] = best
+        for where, layer in _carrying(network):
+            tensors |= {f"carried.{where}": layer._carried[True]} if True in layer._carried else {}
+        described = {
+            "epoch": epoch,
+            "steps": optimiser.steps,
+            "draws": network.draws,
+            "optimiser": optimiser.config(),
+            "training": training,
+        }
+        safetensors.write(self.folder / f"{name}.safetensors", tensors, _metadata("checkpoint", network, described))
+        for old in self.names()[: -self.keep]:
+            (self.folder / f"{old}.safetensors").unlink()
+        return name
+
+    def load(self, network: Network, optimiser: OptimiserState, name: str | None = None) -> Saved | None:
+        """Puts values, optimiser state and random draws back in place, from the last checkpoint or the one named.
+
+        None where the folder holds no checkpoint. Raises FormatError where one does not fit network or optimiser, and
+        ValueError where the one named is not there.
+        """
+        names = self.names()
+        if name is None and not names:
+            return None
+        name = name or names[-1]
+        if name not in names:
+            raise ValueError(f"resume: there is no checkpoint {name!r} in {self.folder}; there are: {', '.join(names)}")
+        path = self.folder / f"{name}.safetensors"
+        tensors, metadata = safetensors.read(path)
+        described = read_metadata(path, metadata, "checkpoint")
+        if described["network"] != json.loads(json.dumps(network.config())):
+            raise FormatError(f"{path}: was saved from another network: {described['network']}")
+        saved_by, ours = described["optimiser"]["class"], optimiser.config()["class"]
+        if saved_by != ours:
+            raise FormatError(f"{path}: was saved with optimiser {saved_by}, not {ours}")
+        _fill(network, tensors, path)
+        optimiser.steps = described["steps"]
+        optimiser.state = {
+            key.removeprefix("optimiser."): tensor.copy()
+            for key, tensor in tensors.items()
+            if key.startswith("optimiser.")
+        }
+        network.draws = described["draws"]
+        for where, layer in _carrying(network):
+            if f"carried.{where}" in tensors:
+                layer._carried[True] = tensors[f"carried.{where}"].copy()
+        return Saved(name, described["training"], tensors.get("best_values"))
+
+
+def _carrying(network: Network) -> list[tuple[str, Recurrent]]:
+    return [(name, layer) for name, layer in network.layers() if isinstance(layer, Recurrent) and layer.carry]

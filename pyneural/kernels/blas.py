@@ -1,0 +1,30 @@
+"""How many threads the BLAS behind the kernels uses: one, unless told otherwise.
+
+The products of small and medium networks are too small to be worth sharing out: what one wins in the product is lost
+in waking threads. So SciPy's OpenBLAS is set to one thread when the kernels are imported, unless the environment
+names a number (OPENBLAS_NUM_THREADS or OMP_NUM_THREADS). NumPy has a BLAS of its own, which is left as it is.
+"""
+
+import os
+from typing import Any
+
+import scipy.linalg  # noqa: F401 - loads the library that is looked for
+from threadpoolctl import ThreadpoolController
+
+
+def libraries() -> list[dict[str, Any]]:
+    """The BLAS libraries of this process: API, version, threads, file."""
+    return [library.info() for library in ThreadpoolController().select(user_api="blas").lib_controllers]
+
+
+def set_threads(count: int) -> None:
+    """Sets the threads of SciPy's BLAS."""
+    if count < 1:
+        raise ValueError(f"count: expected at least 1, got {count}")
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        if "numpy.libs" not in library.filepath:
+            library.set_num_threads(count)
+
+
+if not any(name in os.environ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")):
+    set_threads(1)

@@ -1,0 +1,333 @@
+"""The training loop: `epochs`, a generator of progress records, and `fit`, which drains it.
+
+    for progress in epochs(network, batches, Adam(1e-3), epochs=20):
+        print(progress)                       # the caller logs, evaluates, saves or breaks
+
+`batches` is anything with `len(batches)` and `epoch(number, start)`, an iterator over the batches of an epoch from its
+start-th on, as `Batches` and `Streams` are. Because what an epoch holds is a function of its number, where training
+stands is two whole numbers, and continuing from a saved state is exact to the bit.
+
+Periods are in epochs and may be fractions: 0.25 is four times an epoch.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from pyneural.checkpoint import Checkpoints
+from pyneural.network import Network
+from pyneural.packing import Batch
+from pyneural.parallel.threads import Threads
+from pyneural.sgd import Optimiser
+
+logger = logging.getLogger("pyneural")
+SMOOTHING = 0.98  # of the smoothed loss: its memory is about the last fifty batches
+
+
+class BatchSource(Protocol):
+    """What training asks of the data."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]: ...
+
+
+@dataclass
+class Position:
+    """Where training stands: all that continuing needs beside the values and the optimiser's state."""
+
+    epoch: int = 0
+    batch: int = 0
+    """batches of this epoch that are done"""
+    smoothed: float = 0.0
+    """exponential moving average of the loss, before the correction of its start at 0"""
+    seconds: float = 0.0
+    """spent in training steps"""
+    items: int = 0
+    """rows trained on"""
+    best_score: float | None = None
+    best_epoch: float = 0.0
+    since_best: int = 0
+    """evaluations since the best one"""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of training."""
+
+    epoch: float
+    """epochs done, the part of the present one included"""
+    step: int
+    loss: float
+    """mean over the batches since the report before"""
+    last_loss: float
+    smoothed_loss: float
+    update_ratio: float
+    """Euclidean norm of the last update, divided by that of the values"""
+    rate: float
+    seconds_per_batch: float
+    seconds_per_item: float
+    seconds_per_epoch: float
+    """estimated from the batches since the report before"""
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch:.2f}  loss {self.loss:.4f}  smoothed {self.smoothed_loss:.4f}  "
+            f"update/values {self.update_ratio:.1e}  rate {self.rate:.2g}  "
+            f"{1 / max(self.seconds_per_item, 1e-12):,.0f} items/s  {self.seconds_per_epoch:.1f} s/epoch"
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation on held-out data."""
+
+    epoch: float
+    score: float
+    best: bool
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch:.2f}  score {self.score:.4f}{'  (best so far)' if self.best else ''}"
+
+
+@dataclass
+class History:
+    """What `fit` returns."""
+
+    records: list[Progress] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    position: Position = field(default_factory=Position)
+    stopped_early: bool = False
+
+    @property
+    def losses(self) -> list[float]:
+        return [record.loss for record in self.records]
+
+    @property
+    def scores(self) -> list[tuple[float, float]]:
+        """(epoch, score) of each evaluation"""
+        return [(evaluation.epoch, evaluation.score) for evaluation in self.evaluations]
+
+    @property
+    def best_score(self) -> float | None:
+        return self.position.best_score
+
+
+def epochs(
+    network: Network,
+    batches: BatchSource,
+    optimiser: Optimiser,
+    epochs: float = 10,
+    *,
+    report_every: float = 1.0,
+    position: Position | None = None,
+    parallel: Threads | None = None,
+) -> Iterator[Progress]:
+    """Trains, and yields a record every `report_every` epochs; between two records the caller may do as it likes.
+
+    position: where to go on from; it is kept up to date, so what is saved beside the values is this
+    parallel: `Threads(n)` shares each batch over n threads
+    """
+    per_epoch = len(batches)
+    _check_period("report_every", report_every)
+    reporter = _Reporter(network, optimiser, per_epoch, position or Position())
+    for _ in _steps(network, batches, optimiser, epochs, reporter, parallel):
+        if _due(reporter.position, per_epoch, report_every):
+            yield reporter.report()
+
+
+def fit(
+    network: Network,
+    batches: BatchSource,
+    optimiser: Optimiser,
+    epochs: float = 10,
+    *,
+    report_every: float = 1.0,
+    evaluate: Callable[[Network], float] | None = None,
+    evaluate_every: float = 1.0,
+    patience: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    save_every: float = 1.0,
+    resume: bool | str = False,
+    callbacks: Sequence[Callable[[Progress | Evaluation], None]] = (),
+    parallel: Threads | None = None,
+) -> History:
+    """Trains to the end, reporting to the logger "pyneural" and to `callbacks`.
+
+    evaluate: the network's score on held-out data, higher is better; the network ends with the values of its best one
+    patience: stop after so many evaluations in a row that were no better than the best
+    checkpoints: where to save every `save_every` epochs, and at the end
+    resume: go on from the last checkpoint (True), or from the one of that name; from the start where there is none yet
+
+    An interrupted run that is resumed gives, to the bit, what the uninterrupted one gives.
+    """
+    per_epoch = len(batches)
+    for name, period in (("report_every", report_every), ("evaluate_every", evaluate_every), ("save_every", save_every)):
+        _check_period(name, period)
+    history, best = History(), None
+    if resume:
+        if checkpoints is None:
+            raise ValueError("resume: expected checkpoints to resume from, got None")
+        saved = checkpoints.load(network, optimiser, None if resume is True else resume)
+        if saved is not None:
+            history, best = _restored(saved.training), saved.best_values
+            logger.info("resumed from %s, epoch %.2f", saved.name, _epoch(history.position, per_epoch))
+    position = history.position
+    reporter = _Reporter(network, optimiser, per_epoch, position)
+
+    def tell(record: Progress | Evaluation) -> None:
+        logger.info("%s", record)
+        for callback in callbacks:
+            callback(record)
+
+    def save() -> None:
+        if checkpoints is not None:
+            checkpoints.save(network, optimiser, _epoch(position, per_epoch), asdict(history), best)
+
+    for _ in _steps(network, batches, optimiser, epochs, reporter, parallel):
+        if _due(position, per_epoch, report_every):
+            history.records.append(reporter.report())
+            tell(history.records[-1])
+        if evaluate is not None and _due(position, per_epoch, evaluate_every):
+            score = float(evaluate(network))
+            improved = position.best_score is None or score > position.best_score
+            if improved:
+                position.best_score, position.best_epoch = score, _epoch(position, per_epoch)
+                position.since_best = 0
+                best = network.values[: len(network.grads)].copy()
+            else:
+                position.since_best += 1
+            history.evaluations.append(Evaluation(_epoch(position, per_epoch), score, improved))
+            tell(history.evaluations[-1])
+        if checkpoints is not None and _due(position, per_epoch, save_every):
+            save()
+        if patience is not None and position.since_best >= patience:
+            history.stopped_early = True
+            logger.info("stopped early: the best was at epoch %.2f", position.best_epoch)
+            break
+    save()
+    if best is not None:
+        network.values[: len(best)] = best
+    return history
+
+
+class _Reporter:
+    """Sums up the batches between two reports, and keeps the position."""
+
+    def __init__(self, network: Network, optimiser: Optimiser, per_epoch: int, position: Position) -> None:
+        self.network, self.optimiser, self.per_epoch, self.position = network, optimiser, per_epoch, position
+        self._start()
+
+    def _start(self) -> None:
+        self.batches, self.items, self.seconds, self.total = 0, 0, 0.0, 0.0
+
+    def count(self, loss: float, update: float, items: int, seconds: float) -> None:
+        self.last, self.update = loss, update
+        self.batches += 1
+        self.items += items
+        self.seconds += seconds
+        self.total += loss
+        place = self.position
+        place.smoothed = SMOOTHING * place.smoothed + (1 - SMOOTHING) * loss
+        place.seconds += seconds
+        place.items += items
+        place.batch += 1
+        if place.batch == self.per_epoch:
+            place.epoch, place.batch = place.epoch + 1, 0
+
+    def report(self) -> Progress:
+        epoch = _epoch(self.position, self.per_epoch)
+        steps = self.position.epoch * self.per_epoch + self.position.batch
+        trained = self.network.values[: len(self.network.grads)]
+        record = Progress(
+            epoch=epoch,
+            step=steps,
+            loss=self.total / self.batches,
+            last_loss=self.last,
+            smoothed_loss=self.position.smoothed / (1 - SMOOTHING**steps),
+            update_ratio=self.update / max(float(np.linalg.norm(trained)), 1e-30),
+            rate=self.optimiser.rate(epoch),
+            seconds_per_batch=self.seconds / self.batches,
+            seconds_per_item=self.seconds / max(self.items, 1),
+            seconds_per_epoch=self.seconds / self.batches * self.per_epoch,
+        )
+        self._start()
+        return record
+
+
+def _steps(
+    network: Network,
+    batches: BatchSource,
+    optimiser: Optimiser,
+    epochs: float,
+    reporter: _Reporter,
+    parallel: Threads | None,
+) -> Iterator[None]:
+    """One step of training after the other."""
+    per_epoch, position = len(batches), reporter.position
+    last = round(epochs * per_epoch)
+    gradient = network.loss_and_gradient if parallel is None else parallel.of(network).loss_and_gradient
+    while position.epoch * per_epoch + position.batch < last:
+        if position.batch == 0:
+            network.reset_state()
+        mark = time.perf_counter()
+        for batch in batches.epoch(position.epoch, position.batch):
+            # batch b of the first epoch is stepped at time b / per_epoch, so a warm-up starts just above 0
+            now = _epoch(position, per_epoch) + 1 / per_epoch
+            loss = gradient(batch)
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss became {loss} in epoch {_epoch(position, per_epoch):.2f}: lower the rate, or clip the gradient"
+                )
+            update = optimiser.step(network, now)
+            reporter.count(loss, update, batch.items, time.perf_counter() - mark)
+            yield
+            if position.epoch * per_epoch + position.batch >= last:
+                return
+            mark = time.perf_counter()
+
+
+def _check_period(name: str, period: float) -> None:
+    if not period > 0:
+        raise ValueError(f"{name}: expected a number of epochs above 0, got {period}")
+
+
+def _epoch(position: Position, per_epoch: int) -> float:
+    return position.epoch + position.batch / per_epoch
+
+
+def _due(position: Position, per_epoch: int, period: float) -> bool:
+    """Whether a period has just ended. A function of the position alone, so that resuming changes nothing."""
+    done = position.epoch * per_epoch + position.batch
+    return math.floor(done / (period * per_epoch) + 1e-9) > math.floor((done - 1) / (period * per_epoch) + 1e-9)
+
+
+def _restored(described: dict[str, Any]) -> History:
+    return History(
+        records=[Progress(**record) for record in described["records"]],
+        evaluations=[Evaluation(**evaluation) for evaluation in described["evaluations"]],
+        position=Position(**described["position"]),
+    )
+
+
+def scorer(batches: BatchSource) -> Callable[[Network], float]:
+    """An `evaluate` for `fit`: minus the mean loss over the batches of one epoch."""
+
+    def score(network: Network) -> float:
+        network.reset_state()
+        total, weights = 0.0, 0.0
+        for batch in batches.epoch(0):
+            weight = network.weight(batch)
+            total += network.loss_of(batch) * (1 if network.loss.reduction == "sum" else weight)
+            weights += weight
+        return -total / max(weights, 1e-300)
+
+    return score
+
+
+__all__ = ["BatchSource", "Evaluation", "History", "Position", "Progress", "epochs", "fit", "scorer"]
