@@ -165,4 +165,4 @@ class Checkpoints:
 
 
 def _carrying(network: Network) -> list[tuple[str, Recurrent]]:
-    return [(name, layer) for name, layer in network.layers() if isinstance(layer, Recurrent) and layer.carry]
+    return [(name, layer) for name, layer in network.descendants() if isinstance(layer, Recurrent) and layer.carry]

@@ -42,23 +42,23 @@ class Sequential(Combining):
                 raise ValueError(
                     f"{type(above).__name__}: expects {expected} inputs, {type(below).__name__} below gives {given}"
                 )
-        self.layers_ = list(layers)
+        self.layers = list(layers)
 
     @property
     def dim_in(self) -> int | None:
-        return getattr(self.layers_[0], "dim_in", None)
+        return getattr(self.layers[0], "dim_in", None)
 
     @property
     def dim_out(self) -> int | None:
-        return getattr(self.layers_[-1], "dim_out", None)
+        return getattr(self.layers[-1], "dim_out", None)
 
     def propagate(self, batch: Any, training: bool) -> Packed:
-        for layer in self.layers_:
+        for layer in self.layers:
             batch = layer.propagate(batch, training)
         return batch  # type: ignore[no-any-return]
 
     def backward(self, dy: Any) -> Any:
-        for layer in reversed(self.layers_):
+        for layer in reversed(self.layers):
             dy = layer.backward(dy)
         return dy
 

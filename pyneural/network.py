@@ -44,7 +44,7 @@ class Network(Layer):
                 raise TypeError(f"{name}: expected a {kind.__name__}, got {type(part).__name__}")
         self.body, self.loss = body, loss
         seen: dict[int, str] = {}
-        for name, layer in self.layers():
+        for name, layer in self.descendants():
             if id(layer) in seen:
                 raise ValueError(f"{name}: is the same object as {seen[id(layer)]}; a layer has one place in a network")
             seen[id(layer)] = name
@@ -103,7 +103,7 @@ class Network(Layer):
                 parameter.bind(values[start:stop].reshape(parameter.shape), grad)
                 self._slots.append(Slot(name, parameter, start, stop))
                 start = stop
-        for _, layer in self.layers():
+        for _, layer in self.descendants():
             layer.bind(self.dtype)
             if isinstance(layer, Dropout):
                 self._dropouts.append(layer)
@@ -140,6 +140,9 @@ class Network(Layer):
         Network.__init__(twin, copy.deepcopy(self.body, memo), copy.deepcopy(self.loss, memo))
         twin.dtype, twin.seed = self.dtype, self.seed
         return twin
+
+    def config(self) -> dict[str, Any]:
+        return {"class": "Network", "body": self.body.config(), "loss": self.loss.config()}
 
     # ---- training
 
@@ -237,6 +240,6 @@ class Network(Layer):
 
     def reset_state(self) -> None:
         """Recurrent layers forget what they carry over."""
-        for _, layer in self.layers():
+        for _, layer in self.descendants():
             if isinstance(layer, Recurrent):
                 layer.reset_state()

@@ -142,12 +142,12 @@ class Layer(ABC):
             else:
                 yield from ((f"{name}.{inner}", parameter) for inner, parameter in member.parameters())
 
-    def layers(self) -> Iterator[tuple[str, "Layer"]]:
+    def descendants(self) -> Iterator[tuple[str, "Layer"]]:
         """This layer and every layer below it, with their dotted names ('' for this one)."""
         yield "", self
         for name, member in self.children():
             if isinstance(member, Layer):
-                yield from ((f"{name}.{inner}".rstrip("."), layer) for inner, layer in member.layers())
+                yield from ((f"{name}.{inner}".rstrip("."), layer) for inner, layer in member.descendants())
 
     def freeze(self) -> Self:
         """Its parameters are not trained. To be called before the network is allocated."""

@@ -33,14 +33,14 @@ class ClippedRelu:
 
 
 class Function:
-    """What the kernels need to know of an activation: its kind, and the ceiling of a clipped relu."""
+    """What the kernels need to know of an activation: its kind, and the ceiling of a clipped relu. None is f(x) = x,
+    which has no kernel."""
 
-    def __init__(self, activation: str | ClippedRelu) -> None:
-        name = "clipped_relu" if isinstance(activation, ClippedRelu) else activation
-        if name not in KINDS:
-            raise ValueError(f"activation: expected one of {', '.join(KINDS)}, a ClippedRelu or None; got {name!r}")
-        self.name = name
-        self.kind = KINDS[name]
+    def __init__(self, activation: str | ClippedRelu | None) -> None:
+        self.name = "clipped_relu" if isinstance(activation, ClippedRelu) else activation
+        if self.name is not None and self.name not in KINDS:
+            raise ValueError(f"activation: expected one of {', '.join(KINDS)}, a ClippedRelu or None; got {self.name!r}")
+        self.kind = KINDS[self.name] if self.name else -1
         self.ceiling = activation.ceiling if isinstance(activation, ClippedRelu) else 1.0
 
     def forward(self, x: Array, y: Array) -> None:
@@ -57,6 +57,8 @@ class Activation(Layer):
     """
 
     def __init__(self, activation: str | ClippedRelu) -> None:
+        if activation is None:
+            raise ValueError(f"activation: expected one of {', '.join(KINDS)} or a ClippedRelu, got None")
         self.function = Function(activation)
         self.activation = self.function.name
         self.ceiling = self.function.ceiling

@@ -40,23 +40,22 @@ class Dense(Layer):
         init_bias: Initializer | None = None,
     ) -> None:
         self.dim_in, self.dim_out = dim_in, dim_out
-        self.function = None if activation is None else Function(activation)
-        self.activation = self.function.name if self.function else None
-        self.ceiling = self.function.ceiling if self.function else None
+        self.function = Function(activation)
+        self.activation, self.ceiling = self.function.name, self.function.ceiling
         self.W = Parameter(dim_in, dim_out, init=init or Glorot())
         self.b = Parameter(dim_out, init=init_bias or Zeros())
 
     def forward(self, x: Array) -> Array:
         y = self.work("y", len(x), self.dim_out)
         kernels.affine(x, self.W.value, self.b.value, y)
-        if self.function:
+        if self.activation:
             self.function.forward(y, y)
         self._x, self._y = x, y
         return y
 
     def backward(self, dy: Array) -> Array:
         g = dy
-        if self.function:
+        if self.activation:
             g = self.work("g", *dy.shape)
             self.function.backward(self._y, dy, g)
         kernels.matmul(self._x, g, self.W.grad, transpose_a=True)

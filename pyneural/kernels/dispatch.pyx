@@ -96,7 +96,7 @@ cdef Py_ssize_t leading(ndarray x, str name) except -1:
         raise ValueError(f"{name}: expected a matrix, got shape {(<object> x).shape}")
     if not PyArray_ISALIGNED(x) or not PyArray_ISNOTSWAPPED(x):
         raise ValueError(f"{name}: expected an aligned array in native byte order, got {x.dtype}")
-    if (
+    if x.shape[0] and x.shape[1] and (  # strides of an empty array mean nothing, and may be 0
         x.shape[1] > 1 and x.strides[1] != item
         or x.shape[0] > 1 and (x.strides[0] < x.shape[1] * item or x.strides[0] % item)
     ):
@@ -104,7 +104,7 @@ cdef Py_ssize_t leading(ndarray x, str name) except -1:
             f"{name}: expected contiguous rows, one after the other, got strides {(<object> x).strides}"
         )
     # BLAS wants a leading dimension of at least one row, also where there is only one row or none
-    return max(1, x.shape[1], x.strides[0] // item if x.shape[0] > 1 else 0)
+    return max(1, x.shape[1], x.strides[0] // item if x.shape[0] > 1 and x.shape[1] else 0)
 
 
 cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=False) except? NULL:

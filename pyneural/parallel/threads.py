@@ -76,7 +76,7 @@ class Replicas:
     """A network and its replicas, one a thread; the network's own gradient is the sum."""
 
     def __init__(self, network: Network, threads: Threads) -> None:
-        for name, layer in network.layers():
+        for name, layer in network.descendants():
             if getattr(layer, "carry", False):
                 raise ValueError(f"threads: {name} carries state from batch to batch, which shares of a batch can't")
         self.networks = [network] + [network.replica() for _ in range(threads.count - 1)]
