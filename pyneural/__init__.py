@@ -1,6 +1,17 @@
 """pyneural: small and medium neural networks, trained on CPUs, with gradients derived by hand."""
 
-from pyneural.components import Activation, ClippedRelu, Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn
+from pyneural.components import (
+    Activation,
+    ClippedRelu,
+    Dense,
+    Dropout,
+    Embedding,
+    Gru,
+    Lstm,
+    Recurrent,
+    Rnn,
+    WordDropout,
+)
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network

@@ -31,9 +31,12 @@ class OptimiserState(Protocol):
     def config(self) -> dict[str, Any]: ...
 
 
-def save_model(network: Network, path: Path | str, **described: Any) -> None:
-    """Writes the network's values; `described` is kept as JSON in the header, each under its own name."""
-    safetensors.write(path, _parameters(network), _metadata("model", network, described))
+def save_model(
+    network: Network, path: Path | str, *, extra: dict[str, NDArray[Any]] | None = None, **described: Any
+) -> None:
+    """Writes the network's values and then the `extra` tensors; `described` is kept as JSON in the header, each under
+    its own name."""
+    safetensors.write(path, _parameters(network) | (extra or {}), _metadata("model", network, described))
 
 
 def load_model(network: Network, path: Path | str) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def load_model(network: Network, path: Path | str) -> dict[str, Any]:
     """
     tensors, metadata = safetensors.read(path)
     described = read_metadata(path, metadata, "model")
-    _fill(network, tensors, path)
+    fill(network, tensors, path)
     return described
 
 
@@ -70,7 +73,8 @@ def _parameters(network: Network) -> dict[str, NDArray[Any]]:
     return {slot.name: slot.parameter.value for slot in network.slots}
 
 
-def _fill(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:
+def fill(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:
+    """Copies the tensors of a file into the values of an allocated network, all or none; `path` is for messages."""
     expected = _parameters(network)
     for name, value in expected.items():
         if name not in tensors:
@@ -105,6 +109,11 @@ class Checkpoints:
     def names(self) -> list[str]:
         """Those kept, oldest first."""
         return sorted(path.stem for path in self.folder.glob("step-*.safetensors") if re.search(r"-\d+$", path.stem))
+
+    def clear(self) -> None:
+        """Deletes them all: a new run starts."""
+        for name in self.names():
+            (self.folder / f"{name}.safetensors").unlink()
 
     def save(
         self, network: Network, optimiser: OptimiserState, epoch: float, training: dict[str, Any], best: Array | None
@@ -150,7 +159,7 @@ class Checkpoints:
         saved_by, ours = described["optimiser"]["class"], optimiser.config()["class"]
         if saved_by != ours:
             raise FormatError(f"{path}: was saved with optimiser {saved_by}, not {ours}")
-        _fill(network, tensors, path)
+        fill(network, tensors, path)
         optimiser.steps = described["steps"]
         optimiser.state = {
             key.removeprefix("optimiser."): tensor.copy()

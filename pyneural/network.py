@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pyneural.components.dropout import Dropout
+from pyneural.components.dropout import RandomLayer
 from pyneural.components.recurrent import Recurrent
 from pyneural.neural_layer import Layer, Loss, Parameter, Region
 from pyneural.packing import Batch, Gathered, Packed, pack, steps_of, unpack
@@ -22,6 +22,17 @@ class Slot(NamedTuple):
     parameter: Parameter
     start: int
     stop: int
+
+
+def _key(*numbers: int) -> int:
+    """64 bits mixed from the numbers (splitmix64): masks are indexed from the key on, so keys must not be neighbours."""
+    key, whole = 0, 0xFFFFFFFFFFFFFFFF
+    for number in numbers:
+        key = (key + number + 0x9E3779B97F4A7C15) & whole
+        key = (key ^ key >> 30) * 0xBF58476D1CE4E5B9 & whole
+        key = (key ^ key >> 27) * 0x94D049BB133111EB & whole
+        key ^= key >> 31
+    return key
 
 
 class Network(Layer):
@@ -92,7 +103,7 @@ class Network(Layer):
     def _bind(self, values: Array, grads: Array) -> None:
         self.values, self.grads = values, grads
         self._slots: list[Slot] = []
-        self._dropouts: list[Dropout] = []
+        self._random: list[RandomLayer] = []
         start = 0
         for trainable in (True, False):
             for name, parameter in self.parameters():
@@ -105,16 +116,19 @@ class Network(Layer):
                 start = stop
         for _, layer in self.descendants():
             layer.bind(self.dtype)
-            if isinstance(layer, Dropout):
-                self._dropouts.append(layer)
+            if isinstance(layer, RandomLayer):
+                self._random.append(layer)
         self.draws = 0
 
     @property
     def slots(self) -> list[Slot]:
         """Every parameter with its place in the buffers, in memory order."""
+        self._check_allocated()
+        return self._slots
+
+    def _check_allocated(self) -> None:
         if "_slots" not in self.__dict__:
             raise RuntimeError("the network has no buffers yet: call allocate()")
-        return self._slots
 
     def regions(self) -> Iterator[Region]:
         """The stretches of the buffers that the last gradient touched: dense ones whole, sparse ones by their rows."""
@@ -131,6 +145,7 @@ class Network(Layer):
 
     def replica(self) -> Self:
         """A network that shares this one's values, and has gradients and caches of its own."""
+        self._check_allocated()
         twin = copy.deepcopy(self)
         twin._bind(self.values, np.zeros_like(self.grads))
         return twin
@@ -148,8 +163,9 @@ class Network(Layer):
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """The loss of a batch; `grads` becomes its gradient."""
-        for number, dropout in enumerate(self._dropouts):
-            dropout.draw((self.seed * 1_000_003 + self.draws) * 1_009 + number & 0xFFFFFFFFFFFFFFFF)
+        self._check_allocated()
+        for number, layer in enumerate(self._random):
+            layer.draw(_key(self.seed, self.draws, number))
         self.draws += 1
         y = self.body.propagate(batch.inputs, training=True)
         loss, dy = self.loss.loss_and_gradient(*self._with_target(y, batch))
@@ -193,6 +209,7 @@ class Network(Layer):
         return self._answer("", inputs, {})
 
     def _answer(self, method: str, inputs: Any, options: dict[str, Any]) -> Any:
+        self._check_allocated()
         packed = self.pack(inputs)
         steps = steps_of(packed)
         y = self.body.propagate(packed, training=False)
@@ -221,9 +238,34 @@ class Network(Layer):
         if isinstance(inputs, Packed):
             return Packed(self._typed(inputs.rows), inputs.steps)
         if isinstance(inputs, tuple):
-            return type(inputs)(*(self.pack(part) for part in inputs))
+            return self._pack_together(inputs)
         packed = pack(inputs)
         return Packed(self._typed(packed.rows), packed.steps)
+
+    def _pack_together(self, inputs: Any) -> Any:
+        """The parts of a named tuple, in the packed order of the first: sequences as long as its own, or, where it has
+        sequences, an array of one row for each."""
+        if not hasattr(inputs, "_fields"):
+            raise TypeError("inputs: expected a named tuple of inputs, got a tuple without names")
+        parts = [self.pack(inputs[0])]
+        steps = steps_of(parts[0])
+        for name, part in zip(inputs._fields[1:], inputs[1:], strict=True):
+            if self._is_rows(part) and not self._is_rows(inputs[0]):
+                if len(part) != steps.sequences:
+                    raise ValueError(f"{name}: expected {steps.sequences} rows, one a sequence; got {len(part)}")
+                parts.append(Packed(self._typed(part[steps.order]), steps.per_sequence()))
+                continue
+            packed = self.pack(part)
+            if isinstance(packed, Packed | Gathered) and packed.steps is not steps:
+                lengths, expected = packed.steps.lengths_as_given, steps.lengths_as_given
+                if np.array_equal(lengths, expected):
+                    packed = packed._replace(steps=steps)
+                elif not isinstance(part, Packed):
+                    raise ValueError(
+                        f"{name}: expected sequences as long as those of {inputs._fields[0]}, {expected}; got {lengths}"
+                    )
+            parts.append(packed)
+        return type(inputs)(*parts)
 
     def _typed(self, rows: NDArray[Any]) -> NDArray[Any]:
         if rows.dtype.kind == "f":

@@ -220,7 +220,7 @@ class Loss(Layer):
 
     def scale(self, weight: float) -> float:
         """What the sum of the losses is multiplied by."""
-        return 1.0 if self.reduction == "sum" else 1.0 / max(weight, 1e-300)
+        return 1.0 if self.reduction == "sum" or weight == 0 else 1.0 / weight
 
     @staticmethod
     def check_reduction(reduction: str) -> str:

@@ -184,7 +184,10 @@ class Ragged:
             raise ValueError(f"sequences: expected rows of one shape, got {sorted(shapes)}")
         shape = shapes.pop() if shapes else ()
         filled = [array.reshape(-1, *shape) for array in arrays if array.size]
-        values = np.concatenate(filled) if filled else np.zeros((0, *shape), dtype=dtype or np.float64)
+        if filled:
+            values = np.concatenate(filled)
+        else:
+            values = np.zeros((0, *shape), dtype=dtype or (np.result_type(*arrays) if arrays else np.float64))
         if values.dtype.kind in "iub" and dtype is None:
             values = values.astype(np.int64, copy=False)
         return cls(values, np.concatenate([[0], np.cumsum([len(array) for array in arrays], dtype=np.int64)]))

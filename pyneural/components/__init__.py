@@ -2,11 +2,23 @@
 
 from pyneural.components.activation import Activation, ClippedRelu
 from pyneural.components.dense import Dense
-from pyneural.components.dropout import Dropout
+from pyneural.components.dropout import Dropout, RandomLayer, WordDropout
 from pyneural.components.embedding import Embedding
 from pyneural.components.gru import Gru
 from pyneural.components.lstm import Lstm
 from pyneural.components.recurrent import Recurrent
 from pyneural.components.rnn import Rnn
 
-__all__ = ["Activation", "ClippedRelu", "Dense", "Dropout", "Embedding", "Gru", "Lstm", "Recurrent", "Rnn"]
+__all__ = [
+    "Activation",
+    "ClippedRelu",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Gru",
+    "Lstm",
+    "RandomLayer",
+    "Recurrent",
+    "Rnn",
+    "WordDropout",
+]

@@ -8,35 +8,40 @@ place in the batch and by the row's step in it: sharing a batch out changes no m
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.neural_layer import Layer
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
 
 
-class Dropout(Layer):
+class RandomLayer(Layer):
+    """A layer that draws in training: from a generator whose key the network sets before each step."""
+
+    over_time = True
+
+    def prepare(self) -> None:
+        self._key = 0
+
+    def draw(self, key: int) -> None:
+        """Fixes the draws of the next step; called by the network."""
+        self._key = key
+
+
+class Dropout(RandomLayer):
     """y = m ⊙ x for x of shape (N, D), with a new mask each step of training.
 
     rate: the probability that a number is dropped, in [0, 1)
     locked: one mask a sequence instead of one a row
     """
 
-    over_time = True
-
     def __init__(self, rate: float, *, locked: bool = False) -> None:
         if not 0 <= rate < 1:
             raise ValueError(f"rate: expected a number in [0, 1), got {rate}")
         self.rate, self.locked = rate, locked
-
-    def prepare(self) -> None:
-        self._key = 0
-
-    def draw(self, key: int) -> None:
-        """Fixes the masks of the next step; called by the network."""
-        self._key = key
 
     def forward(self, x: Array, steps: Steps) -> Array:
         if self.rate == 0:
@@ -57,3 +62,31 @@ class Dropout(Layer):
 
     def predict(self, x: Array, steps: Steps) -> Array:
         return x
+
+
+class WordDropout(RandomLayer):
+    """In training, replaces ids by substitutes now and then: so that what stands for unknown words is learned.
+
+        y_n = substitute[x_n] with probability `rate`, else x_n          x, y (N) whole numbers
+
+    substitute: (V,) the id that takes the place of each; its own id where it is never replaced
+    """
+
+    def __init__(self, rate: float, substitute: ArrayLike) -> None:
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate: expected a number in [0, 1), got {rate}")
+        self.rate = rate
+        self.substitute = np.asarray(substitute, dtype=np.int64)
+
+    def forward(self, ids: Integers, steps: Steps) -> Integers:
+        if self.rate == 0:
+            return ids
+        mask = self.work("mask", len(ids), 1)
+        kernels.dropout_mask(steps.places_of_rows, self._key, self.rate, mask)
+        return np.where(mask[:, 0] == 0, self.substitute[ids], ids)
+
+    def backward(self, dy: None) -> None:
+        return None
+
+    def predict(self, ids: Integers, steps: Steps) -> Integers:
+        return ids

@@ -47,6 +47,8 @@ class Embedding(Layer):
         self._seen = np.zeros(self.vocabulary if self.table.trainable else 0, dtype=np.int64)
 
     def forward(self, ids: Integers) -> Array:
+        if not len(ids):
+            ids = np.zeros(0, dtype=np.int64)  # no numbers at all, as in a list of empty lists, have no type
         y = self.work("y", len(ids), self.dim_out)
         kernels.gather(self.table.value, ids, y)
         self._ids = ids

@@ -1,0 +1,5 @@
+"""`python -m pyneural.cli`"""
+
+from pyneural.cli.main import main
+
+main()

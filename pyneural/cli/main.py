@@ -1,0 +1,213 @@
+"""Commands. What is wrong with what the user gave is said in one line on standard error, with exit status 1."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pyneural import __version__
+from pyneural.tagging.corpus import read_columns, write_columns
+from pyneural.tagging.experiment import METRICS, Experiment
+from pyneural.tagging.tagger import CELLS, MODEL, Options, Tagger
+from pyneural.tagging.text import chunks_of, marked, words_of
+from pyneural.training import Evaluation, Progress
+
+LINES_AT_ONCE = 1000
+PROGRESS_PER_EPOCH = 20
+EXAMPLES = 5
+
+
+def main() -> None:
+    """The console script: errors of the user's making have no traceback."""
+    try:
+        commands(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone, there is nobody left to tell
+        sys.exit(141)
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+        click.echo(f"Error: {_said(error)}", err=True)
+        sys.exit(1)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+@click.group()
+@click.version_option(__version__, prog_name="pyneural")
+def commands() -> None:
+    """Train and use sequence taggers on CPUs."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+
+class Screen:
+    """Shows training as it goes: a line an evaluation, and between them, on a terminal, one that is rewritten."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs, self.live, self.last = epochs, sys.stderr.isatty(), ""
+
+    def __call__(self, record: Progress | Evaluation) -> None:
+        if isinstance(record, Progress):
+            self.last = (
+                f"epoch {record.epoch:6.2f}/{self.epochs}  loss {record.loss:8.4f}  "
+                f"smoothed {record.smoothed_loss:8.4f}  {1 / max(record.seconds_per_item, 1e-12):9,.0f} tokens/s"
+            )
+            if self.live:
+                click.echo(f"\r{self.last}", nl=False, err=True)
+        else:
+            start = "\r" if self.live else ""
+            best = "  best so far" if record.best else ""
+            click.echo(f"{start}{self.last}  dev {record.score:6.2f}{best}", err=True)
+
+
+COLUMNS: list[Callable[[Any], Any]] = [
+    click.option("--word-column", default=0, show_default=True, help="Column of the words, from 0; -1 is the last."),
+    click.option("--tag-column", default=-1, show_default=True, help="Column of the tags."),
+]
+FILE = click.Path(path_type=Path)
+
+
+def columns(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where words and tags stand."""
+    for option in COLUMNS:
+        command = option(command)
+    return command
+
+
+@commands.command()
+@click.option("--train", "train_file", type=FILE, required=True, help="CoNLL columns to train on.")
+@click.option("--dev", type=FILE, required=True, help="CoNLL columns that choose the best epoch.")
+@click.option("--test", type=FILE, help="CoNLL columns, scored once at the end.")
+@click.option("--out", type=FILE, required=True, help=f"Folder for {MODEL} and {METRICS}.")
+@click.option("--embeddings", help="Word vectors: a GloVe or word2vec text file (.gz too), or glove-6b-50d.")
+@click.option("--cell", type=click.Choice(sorted(CELLS)), default="gru", show_default=True)
+@click.option("--hidden", default=100, show_default=True, help="Units of each direction.")
+@click.option("--layers", default=1, show_default=True, help="Bidirectional layers, one on the other.")
+@click.option("--loss", type=click.Choice(["crf", "softmax"]), default="crf", show_default=True)
+@click.option("--dropout", default=Options.dropout, show_default=True)
+@click.option("--epochs", default=30, show_default=True, help="Passes over the training data, at most.")
+@click.option("--batch-size", default=Experiment.batch_size, show_default=True, help="Sentences in a batch.")
+@click.option("--rate", default=Experiment.rate, show_default=True, help="Adam's rate at the start.")
+@click.option("--patience", default=10, show_default=True, help="Epochs without a better dev score before stopping.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--threads", default=1, show_default=True, help="Threads that share each batch.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")
+@columns
+def train(train_file: Path, resume: bool, **given: Any) -> None:
+    """Train a tagger on files of CoNLL columns: a word and its tag a line, sentences apart by a blank line.
+
+    Tags in IOB1, IOB2 or IOBES are recognised; anything else is learned as plain labels (parts of speech).
+    """
+    started = time.perf_counter()
+    options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "loss", "dropout")})
+    for name in ("epochs", "batch_size", "patience", "threads"):
+        if given[name] < 1:
+            raise click.BadParameter(f"expected at least 1, got {given[name]}", param_hint=f"--{name.replace('_', '-')}")
+    experiment = Experiment(train=train_file, options=options, **given)
+    _train(experiment, resume, started)
+
+
+def _train(experiment: Experiment, resume: bool, started: float) -> tuple[Tagger, dict[str, Any]]:
+    logging.getLogger("pyneural").addHandler(_Heading())
+    logging.getLogger("pyneural").setLevel(logging.INFO)
+    logging.getLogger("pyneural").propagate = False
+    screen = Screen(experiment.epochs)
+    tagger, figures = experiment.run(
+        resume=resume, callbacks=[screen], report_every=1 / PROGRESS_PER_EPOCH if screen.live else 1.0, started=started
+    )
+    for part, scores in figures["scores"].items():
+        click.echo(f"\n{part}:\n{scores.table()}")
+    click.echo(
+        f"\n{figures['train_seconds']:.1f} s from start to saved model; "
+        f"{figures['tokens_per_second']:,.0f} tokens/s in training steps"
+    )
+    click.echo(f"model: {experiment.out / MODEL}   figures: {experiment.out / METRICS}")
+    return tagger, figures
+
+
+class _Heading(logging.Handler):
+    """Shows what is logged, save for the progress that the screen shows in its own way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not (record.args and isinstance(record.args, tuple) and isinstance(record.args[0], Progress | Evaluation)):
+            click.echo(record.getMessage(), err=True)
+
+
+@commands.command()
+@click.argument("folder", metavar="DIR", type=FILE)
+@click.argument("file", type=FILE)
+@columns
+def evaluate(folder: Path, file: Path, word_column: int, tag_column: int) -> None:
+    """Score the model in DIR on a FILE of CoNLL columns."""
+    tagger = Tagger.load(folder)
+    click.echo(tagger.evaluate(read_columns(file, word_column, tag_column)).table())
+
+
+@commands.command()
+@click.argument("folder", metavar="DIR", type=FILE)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default=Path("-"))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "conll"]),
+    default="text",
+    show_default=True,
+    help="text: one sentence a line in, the same with its entities marked out; conll: columns in, word and tag out.",
+)
+@click.option("--word-column", default=0, show_default=True, help="Column of the words, for conll.")
+def predict(folder: Path, file: Path, form: str, word_column: int) -> None:
+    """Tag a FILE, or standard input."""
+    tagger = Tagger.load(folder)
+    if form == "conll":
+        source = "/dev/stdin" if str(file) == "-" else file
+        corpus = read_columns(source, word_column, None)
+        write_columns(sys.stdout, zip(corpus.words, tagger.tag(corpus.words), strict=True), documents=corpus.documents)
+        return
+    for lines in chunks_of(_lines(file), LINES_AT_ONCE):
+        sentences = [words_of(line) for line in lines]
+        for words, tags in zip(sentences, tagger.tag(sentences), strict=True):
+            click.echo(marked(words, tags, tagger.scheme))
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a UTF-8 text; an error names the line."""
+    name = "standard input" if str(file) == "-" else str(file)
+    number = 0
+    with click.open_file(str(file), "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{name}:{number}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+@commands.command()
+@click.option("--out", type=FILE, default=Path("demo-model"), show_default=True, help="Folder for the model.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--epochs", default=20, show_default=True)
+def demo(out: Path, seed: int, epochs: int) -> None:
+    """Train a named-entity tagger on the small corpus that comes with pyneural, in under a minute."""
+    started = time.perf_counter()
+    click.echo("The demo corpus is small and made for trying things out; its scores say little of real use.", err=True)
+    with resources.as_file(resources.files("pyneural") / "data" / "demo") as corpus:
+        files = {part: corpus / f"{part}.conll" for part in ("train", "dev", "test")}
+        tagger, figures = _train(Experiment(**files, out=out, seed=seed, epochs=epochs, patience=epochs), False, started)
+        test = read_columns(files["test"])
+    click.echo("\nSentences it had not seen:")
+    for words, tags in zip(test.words[:EXAMPLES], tagger.tag(test.words[:EXAMPLES]), strict=True):
+        click.echo(f"  {marked(words, tags, tagger.scheme)}")
+    click.echo(f"\nheld-out entity F1: {figures['scores']['test'].main:.2f}")
+    click.echo(f"Try your own: echo 'Ada Ode flew to Lisbon.' | pyneural predict {out}")

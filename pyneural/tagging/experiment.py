@@ -1,0 +1,149 @@
+"""Training a tagger on files from start to end: what `pyneural train` and `pyneural demo` run."""
+
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+import pyneural
+from pyneural.checkpoint import Checkpoints
+from pyneural.parallel import Threads
+from pyneural.schedules import InverseTime
+from pyneural.sgd import Adam
+from pyneural.tagging.corpus import Corpus, read_columns
+from pyneural.tagging.scores import Scores
+from pyneural.tagging.tagger import Options, Tagger
+from pyneural.tagging.vectors import Vectors, read_vectors
+from pyneural.training import Evaluation, Progress, fit
+
+logger = logging.getLogger("pyneural")
+FREQUENT = 100_000  # of a table of vectors sorted by frequency, those kept beside the words of the files at hand
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to train, on what, for how long."""
+
+    train: Path
+    dev: Path
+    out: Path
+    test: Path | None = None
+    embeddings: str | None = None
+    options: Options = field(default_factory=Options)
+    epochs: int = 30
+    batch_size: int = 16
+    rate: float = 3e-3
+    patience: int = 10
+    seed: int = 1
+    threads: int = 1
+    word_column: int = 0
+    tag_column: int = -1
+
+    def run(
+        self,
+        *,
+        resume: bool = False,
+        callbacks: Sequence[Callable[[Progress | Evaluation], None]] = (),
+        report_every: float = 1.0,
+        started: float | None = None,
+    ) -> tuple[Tagger, dict[str, Any]]:
+        """Trains, saves the model and its figures to `out`, and returns the tagger and the figures.
+
+        resume: go on from the last checkpoint in `out`, where there is one
+        started: time.perf_counter() when the command began, from which `train_seconds` runs
+        """
+        started = time.perf_counter() if started is None else started
+        corpora = {"train": self._read(self.train), "dev": self._read(self.dev)}
+        if self.test is not None:
+            corpora["test"] = self._read(self.test)
+        for corpus in corpora.values():
+            logger.info("%s: %d sentences, %d tokens", corpus.path, len(corpus), corpus.token_count)
+        vectors = self._vectors(corpora)
+        tagger = Tagger.for_corpus(corpora["train"], self.options, vectors=vectors, seed=self.seed)
+        logger.info(
+            "tags: %s; %d labels inside; %d words; %s parameters",
+            tagger.scheme or "plain labels", len(tagger.labels), len(tagger.vocabulary), f"{len(tagger.network.values):,}",
+        )  # fmt: skip
+        batches = tagger.batches(corpora["train"], self.batch_size, seed=self.seed)
+        dev = corpora["dev"]
+        self.out.mkdir(parents=True, exist_ok=True)
+        checkpoints = Checkpoints(self.out / "checkpoints", keep=1)
+        if not resume:
+            checkpoints.clear()
+        history = fit(
+            tagger.network,
+            batches,
+            Adam(InverseTime(self.rate, decay=0.05), clip_norm=5.0),
+            self.epochs,
+            report_every=report_every,
+            evaluate=lambda _: tagger.evaluate(dev).main,
+            patience=self.patience,
+            checkpoints=checkpoints,
+            resume=resume,
+            callbacks=callbacks,
+            parallel=Threads(self.threads) if self.threads > 1 else None,
+        )
+        scores = {"dev": tagger.evaluate(dev)}
+        tagger.save(self.out, seed=self.seed)
+        figures: dict[str, Any] = {
+            "dev": scores["dev"].as_dict(),
+            "epochs": history.position.epoch + history.position.batch / len(batches),
+            "best_epoch": history.position.best_epoch,
+            "train_seconds": time.perf_counter() - started,
+            "tokens_per_second": history.position.items / max(history.position.seconds, 1e-9),
+            "seed": self.seed,
+            "threads": self.threads,
+            "versions": versions(),
+        }
+        if "test" in corpora:
+            scores["test"] = tagger.evaluate(corpora["test"])
+            figures["test"] = scores["test"].as_dict()
+        _write_json(self.out / METRICS, figures)
+        return tagger, figures | {"scores": scores}
+
+    def _read(self, path: Path) -> Corpus:
+        return read_columns(path, self.word_column, self.tag_column)
+
+    def _vectors(self, corpora: dict[str, Corpus]) -> Vectors | None:
+        """The vectors of the words at hand and of the most frequent others."""
+        if self.embeddings is None:
+            return None
+        table = read_vectors(self.embeddings)
+        at_hand = {word for corpus in corpora.values() for words in corpus.words for word in words}
+        at_hand |= {word.lower() for word in at_hand}
+        frequent = set(islice(table.words, FREQUENT))
+        kept = [row for row, word in enumerate(table.words) if word in frequent or word in at_hand]
+        covered = at_hand.intersection(table.words)
+        logger.info("%s: %d vectors of %d numbers, %d of them for words at hand", self.embeddings, len(kept),
+                    table.matrix.shape[1], len(covered))  # fmt: skip
+        return Vectors([table.words[row] for row in kept], table.matrix[kept])
+
+
+def versions() -> dict[str, str]:
+    """What figures depend on."""
+    return {
+        "pyneural": pyneural.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+__all__ = ["Experiment", "Scores", "versions"]

@@ -1,0 +1,223 @@
+"""The sequence tagger: from words to tags, trained, saved, loaded, used.
+
+    words → features → Concatenate of their embeddings → recurrent layers → Dense → Crf or Softmax
+
+Features are a named tuple; each has its column in the data and its branch in the network, and that is all there is to
+adding one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural import safetensors
+from pyneural.checkpoint import read_metadata, save_model
+from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
+from pyneural.initializers import Uniform
+from pyneural.layers import Bidirectional, Concatenate, Sequential
+from pyneural.losses import Crf, Softmax
+from pyneural.network import Network
+from pyneural.neural_layer import Layer, Loss
+from pyneural.packing import Batches, Ragged
+from pyneural.safetensors import FormatError
+from pyneural.tagging.corpus import Corpus
+from pyneural.tagging.schemes import convert, recognise
+from pyneural.tagging.scores import Scores, score
+from pyneural.tagging.vectors import Vectors
+from pyneural.tagging.vocabulary import SHAPES, Vocabulary, shape
+
+CELLS: dict[str, type[Recurrent]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}
+MODEL = "model.safetensors"
+SHAPE_NUMBERS = {name: number for number, name in enumerate(SHAPES)}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a tagger is made of.
+
+    cell: "rnn", "gru" or "lstm"; hidden: units of each direction; layers: bidirectional layers, one on the other
+    loss: "crf" or "softmax"; word_dim: of word embeddings where no vectors are given
+    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once
+    """
+
+    cell: str = "gru"
+    hidden: int = 100
+    layers: int = 1
+    loss: str = "crf"
+    word_dim: int = 100
+    shape_dim: int = 10
+    dropout: float = 0.4
+    word_dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {self.cell!r}")
+        if self.loss not in ("crf", "softmax"):
+            raise ValueError(f"loss: expected 'crf' or 'softmax', got {self.loss!r}")
+        for name in ("hidden", "layers", "word_dim", "shape_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+class Features(NamedTuple):
+    """What the network sees of the words of sentences: one Ragged each."""
+
+    words: Any
+    shapes: Any
+
+
+class Tagger:
+    """Tags sentences of words.
+
+    labels: the network's labels, in the scheme it works in (IOBES where the corpus has chunks)
+    scheme: the user's scheme, in which tags come in and go out; None for plain labels
+    """
+
+    INNER = "IOBES"
+
+    def __init__(
+        self,
+        options: Options,
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        scheme: str | None,
+        *,
+        vectors: Vectors | None = None,
+        substitutes: NDArray[np.int64] | None = None,
+        seed: int = 1,
+    ) -> None:
+        if not labels:
+            raise ValueError("labels: expected at least one")
+        self.options, self.vocabulary, self.labels, self.scheme = options, vocabulary, list(labels), scheme
+        self.label_ids = {label: number for number, label in enumerate(self.labels)}
+        self.network = self._network(vectors, substitutes).allocate(seed=seed)
+        if vectors is not None:
+            self._place(vectors)
+
+    @classmethod
+    def for_corpus(
+        cls, corpus: Corpus, options: Options, *, vectors: Vectors | None = None, seed: int = 1
+    ) -> "Tagger":
+        """An untrained tagger for the words and tags of a training corpus."""
+        scheme = recognise(corpus.tags)
+        vocabulary = Vocabulary.of(corpus.words, vectors.words if vectors else ())
+        inner = [convert(tags, scheme, cls.INNER) if scheme else tags for tags in corpus.tags]
+        labels = sorted({tag for tags in inner for tag in tags})
+        if scheme:  # all tags of every type: unseen ones may come in decoding, and the order does not depend on luck
+            types = sorted({label.partition("-")[2] for label in labels if label != "O"})
+            labels = ["O"] + [f"{prefix}-{kind}" if kind else prefix for kind in types for prefix in "BIES"]
+        if vectors is not None:
+            options = Options(**asdict(options) | {"word_dim": vectors.matrix.shape[1]})
+        substitutes = vocabulary.substitutes(corpus.words)
+        return cls(options, vocabulary, labels, scheme, vectors=vectors, substitutes=substitutes, seed=seed)
+
+    def _network(self, vectors: Vectors | None, substitutes: NDArray[np.int64] | None) -> Network:
+        options, V = self.options, len(self.vocabulary)
+        if substitutes is None:
+            substitutes = np.arange(V)
+        bound = float(np.sqrt(3 / options.word_dim))
+        words = Sequential(
+            WordDropout(options.word_dropout, substitutes), Embedding(V, options.word_dim, init=Uniform(bound))
+        )
+        shapes = Embedding(len(SHAPES), options.shape_dim, init=Uniform(bound))
+        layers: list[Layer] = [Concatenate(words=words, shapes=shapes)]
+        width, cell = options.word_dim + options.shape_dim, CELLS[options.cell]
+        for _ in range(options.layers):
+            layers += [
+                Dropout(options.dropout, locked=True),
+                Bidirectional(cell(width, options.hidden), cell(width, options.hidden)),
+            ]
+            width = 2 * options.hidden
+        layers += [Dropout(options.dropout, locked=True), Dense(width, len(self.labels))]
+        loss: Loss = Crf(len(self.labels)) if options.loss == "crf" else Softmax()
+        return Network(Sequential(*layers), loss)
+
+    def _place(self, vectors: Vectors) -> None:
+        """The pretrained vectors as the start of the word embeddings; a word that has none in its own case starts
+        with that of its lower case."""
+        table = next(s.parameter.value for s in self.network.slots if s.name.endswith("words.layers.1.table"))
+        rows = {word: row for row, word in enumerate(vectors.words)}
+        found = [(number, rows.get(word, rows.get(word.lower()))) for word, number in self.vocabulary.ids.items()]
+        places = np.array([(number, row) for number, row in found if row is not None], dtype=np.int64).reshape(-1, 2)
+        matrix = vectors.matrix[places[:, 1]]
+        # words without a vector start at the spread of those that have one
+        table *= float(matrix.std()) / float(table.std())
+        table[places[:, 0]] = matrix
+
+    # ---- data
+
+    def features(self, sentences: Sequence[Sequence[str]]) -> Features:
+        """The words of sentences as numbers."""
+        return Features(
+            words=Ragged.of([self.vocabulary.encode(words) for words in sentences], dtype=np.int64),
+            shapes=Ragged.of([[SHAPE_NUMBERS[shape(word)] for word in words] for words in sentences], dtype=np.int64),
+        )
+
+    def batches(self, corpus: Corpus, size: int = 32, *, seed: int = 1) -> Batches:
+        """A tagged corpus as batches to train on. Raises ValueError where it has a tag that training had not."""
+        inner = [convert(tags, self.scheme, self.INNER) if self.scheme else tags for tags in corpus.tags]
+        unknown = sorted({tag for tags in inner for tag in tags} - set(self.label_ids))
+        if unknown:
+            raise ValueError(f"{corpus.path}: has tags that the tagger does not know: {', '.join(unknown)}")
+        targets = Ragged.of([[self.label_ids[tag] for tag in tags] for tags in inner], dtype=np.int64)
+        return Batches(self.features(corpus.words), targets, size, seed=seed)
+
+    # ---- use
+
+    def tag(self, sentences: Sequence[Sequence[str]], *, batch_size: int = 64) -> list[list[str]]:
+        """The tags of each sentence (a list of words), in the user's scheme."""
+        by_length = np.argsort([len(words) for words in sentences], kind="stable")
+        answers: list[list[str]] = [[] for _ in sentences]
+        for start in range(0, len(sentences), batch_size):
+            chosen = by_length[start : start + batch_size]
+            some = self.features([sentences[i] for i in chosen])
+            packed = Features(*(column.take(np.arange(len(chosen))) for column in some))
+            for i, numbers in zip(chosen, self.network.predict(packed), strict=True):
+                tags = [self.labels[number] for number in numbers]
+                answers[i] = convert(tags, self.INNER, self.scheme) if self.scheme else tags
+        return answers
+
+    def evaluate(self, corpus: Corpus) -> Scores:
+        """The scores of its tags for a tagged corpus."""
+        scheme = recognise(corpus.tags)
+        if (scheme is None) != (self.scheme is None):
+            raise ValueError(
+                f"{corpus.path}: its tags are {scheme or 'plain labels'}, the tagger's are {self.scheme or 'plain labels'}"
+            )
+        return score(corpus.tags, self.tag(corpus.words), scheme)
+
+    # ---- files
+
+    def save(self, folder: Path | str, **described: Any) -> None:
+        """Writes the model to the folder."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        save_model(
+            self.network,
+            Path(folder) / MODEL,
+            extra={"vocabulary.words": self.vocabulary.as_tensor()},
+            tagger={"options": asdict(self.options), "labels": self.labels, "scheme": self.scheme},
+            **described,
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Tagger":
+        """Reads a model from the folder. Raises FormatError or FileNotFoundError where there is none."""
+        path = Path(folder) / MODEL
+        if not Path(folder).is_dir():
+            raise FormatError(f"{folder}: is no folder; expected one that holds a {MODEL}")
+        if not path.is_file():
+            raise FormatError(f"{folder}: is no model: it holds no {MODEL}")
+        tensors, metadata = safetensors.read(path)
+        described = read_metadata(path, metadata, "model")
+        try:
+            options, labels = Options(**described["tagger"]["options"]), described["tagger"]["labels"]
+            vocabulary = Vocabulary.from_tensor(tensors.pop("vocabulary.words"))
+            tagger = cls(options, vocabulary, labels, described["tagger"]["scheme"])
+        except (KeyError, TypeError, UnicodeDecodeError) as error:
+            raise FormatError(f"{path}: is not a tagger's model: {error!r}") from error
+        fill(tagger.network, tensors, path)
+        return tagger

@@ -1,0 +1,112 @@
+"""Words as numbers, and what stands for a word that has none.
+
+A word is looked up as it is, then in lower case. An unknown word is known by its signature: how it is written (capital
+first, all capitals, digits, hyphen, …) and a telling ending, so that "Verzhinsky" and "unwinding" are not the same
+unknown. Words seen once in training are now and then replaced by their signature, which is how signatures are learned.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+ENDINGS = ("ing", "ed", "ly", "er", "ion", "ist", "ian", "ese", "ish", "an", "s", "y", "al", "ic", "ous", "a", "o", "i")
+SHAPES = ("lower", "Capital", "CAPITALS", "mixEd", "digits", "has-digit", "punctuation", "other")
+
+
+def shape(word: str) -> str:
+    """How the word is written: one of SHAPES.
+
+    >>> [shape(word) for word in ("rain", "Oslo", "UN", "McKay", "1,200", "B2", "--")]
+    ['lower', 'Capital', 'CAPITALS', 'mixEd', 'digits', 'has-digit', 'punctuation']
+    """
+    letters = [character for character in word if character.isalpha()]
+    if any(character.isdigit() for character in word):
+        return "has-digit" if letters else "digits"
+    if not letters:
+        return "punctuation"
+    capitals = sum(character.isupper() for character in letters)
+    if not capitals:
+        return "lower"
+    if capitals == len(letters) and len(letters) > 1:
+        return "CAPITALS"
+    if word[0].isupper() and all(p[1:] == p[1:].lower() for p in word.split("-")):
+        return "Capital"
+    return "mixEd" if any(character.islower() for character in letters) or capitals else "other"
+
+
+def signature(word: str) -> str:
+    """What stands for an unknown word: its shape, whether it has a hyphen, and its ending if that is telling.
+
+    >>> signature("Verzhinsky"), signature("unwinding"), signature("1996")
+    ('<Capital-y>', '<lower-ing>', '<digits>')
+    """
+    form = shape(word)
+    if form not in ("lower", "Capital", "mixEd"):
+        return f"<{form}>"
+    hyphen = "-hyphen" if "-" in word else ""
+    ending = next((f"-{ending}" for ending in ENDINGS if len(word) > len(ending) + 2 and word.lower().endswith(ending)), "")
+    return f"<{form}{hyphen}{ending}>"
+
+
+class Vocabulary:
+    """Words and signatures with their numbers. Number 0 is the unknown of unknowns."""
+
+    UNKNOWN = "<unknown>"
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        if not self.words or self.words[0] != self.UNKNOWN:
+            raise ValueError(f"words: expected the first to be {self.UNKNOWN!r}, got {self.words[:1]}")
+        self.ids = {word: number for number, word in enumerate(self.words)}
+        if len(self.ids) != len(self.words):
+            twice = next(word for word, count in Counter(self.words).items() if count > 1)
+            raise ValueError(f"words: {twice!r} comes twice")
+
+    @classmethod
+    def of(cls, sentences: Iterable[Sequence[str]], more: Iterable[str] = ()) -> "Vocabulary":
+        """The words of a training corpus, their signatures, and `more` words (those that have vectors)."""
+        counts = Counter(word for sentence in sentences for word in sentence)
+        known = dict.fromkeys([cls.UNKNOWN])
+        known |= dict.fromkeys(sorted({signature(word) for word in counts}))
+        known |= dict.fromkeys(word for word, _ in counts.most_common())
+        known |= dict.fromkeys(more)
+        return cls(list(known))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __getitem__(self, word: str) -> int:
+        """Its number: as it is, in lower case, by its signature, or the unknown."""
+        ids = self.ids
+        if (number := ids.get(word)) is not None:
+            return number
+        if (number := ids.get(word.lower())) is not None:
+            return number
+        return ids.get(signature(word), 0)
+
+    def encode(self, words: Sequence[str]) -> Integers:
+        """(T,)"""
+        return np.array([self[word] for word in words], dtype=np.int64)
+
+    def substitutes(self, sentences: Iterable[Sequence[str]], at_most: int = 1) -> Integers:
+        """(V,) for each word, the number that may take its place in training: that of its signature for a word seen at
+        most so often, else its own."""
+        counts = Counter(self[word] for sentence in sentences for word in sentence)
+        result = np.arange(len(self))
+        for number, count in counts.items():
+            if count <= at_most:
+                result[number] = self.ids.get(signature(self.words[number]), 0)
+        return result
+
+    def as_tensor(self) -> NDArray[np.uint8]:
+        """The words in UTF-8, one a line: what a model file holds."""
+        return np.frombuffer("\n".join(self.words).encode(), dtype=np.uint8)
+
+    @classmethod
+    def from_tensor(cls, tensor: NDArray[Any]) -> "Vocabulary":
+        """The other way round."""
+        return cls(tensor.astype(np.uint8).tobytes().decode().split("\n"))
