@@ -4,6 +4,7 @@ What combines layers works on whole batches (`Packed` rows with their steps, or 
 `propagate`, where a component has `forward`.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Sequential(Combining):
     def __init__(self, *layers: Layer) -> None:
         if not layers:
             raise ValueError("layers: expected at least one")
-        for below, above in zip(layers, layers[1:], strict=False):
+        for below, above in pairwise(layers):
             given, expected = getattr(below, "dim_out", None), getattr(above, "dim_in", None)
             if given is not None and expected is not None and given != expected:
                 raise ValueError(
@@ -188,9 +189,7 @@ class Concatenate(Combining):
     def backward(self, dy: Array) -> Any:
         """dx where the branches share their input, else a named tuple of each input's gradient."""
         gradients = {}
-        for (name, branch), first, last in zip(
-            self.branches.items(), self._columns, self._columns[1:], strict=False
-        ):
+        for (name, branch), first, last in zip(self.branches.items(), self._columns, self._columns[1:], strict=False):
             part = self.work(f"dy {name}", len(dy), int(last - first))
             part[...] = dy[:, first:last]
             gradients[name] = branch.backward(part)
@@ -209,8 +208,8 @@ class Concatenate(Combining):
 class Gather(Combining):
     """What `layer` makes of the sequences of another batch, brought to this one's rows: y_n = layer(source)[ids_n].
 
-    A character encoder so runs once for each distinct word. Input: `Gathered`; `layer` gives one row a sequence. Backward is scatter-add: the gradient of
-    a row is the sum over the places it was brought to.
+    A character encoder so runs once for each distinct word. Input: `Gathered`; `layer` gives one row a sequence.
+    Backward is scatter-add: the gradient of a row is the sum over the places it was brought to.
     """
 
     def __init__(self, layer: Layer) -> None:

@@ -25,7 +25,7 @@ class Slot(NamedTuple):
 
 
 def _key(*numbers: int) -> int:
-    """64 bits mixed from the numbers (splitmix64): masks are indexed from the key on, so keys must not be neighbours."""
+    """64 bits mixed from the numbers (splitmix64): masks are indexed from the key on, so none may be neighbours."""
     key, whole = 0, 0xFFFFFFFFFFFFFFFF
     for number in numbers:
         key = (key + number + 0x9E3779B97F4A7C15) & whole
@@ -94,7 +94,8 @@ class Network(Layer):
     def _own(self, name: str, buffer: Array, size: int) -> Array:
         if buffer.dtype != self.dtype or buffer.shape != (size,) or not buffer.flags.c_contiguous:
             raise ValueError(
-                f"{name}: expected a contiguous {self.dtype} array of shape ({size},), got {buffer.dtype} {buffer.shape}"
+                f"{name}: expected a contiguous {self.dtype} array of shape ({size},), "
+                f"got {buffer.dtype} {buffer.shape}"
             )
         if name == "grads":
             buffer[...] = 0
@@ -167,22 +168,22 @@ class Network(Layer):
         for number, layer in enumerate(self._random):
             layer.draw(_key(self.seed, self.draws, number))
         self.draws += 1
-        y = self.body.propagate(batch.inputs, training=True)
+        y = self.body.propagate(self.pack(batch.inputs), training=True)
         loss, dy = self.loss.loss_and_gradient(*self._with_target(y, batch))
         self.input_gradient = self.body.backward(dy)
         return loss
 
     def loss_of(self, batch: Batch) -> float:
         """The loss of a batch without dropout and without a gradient: for held-out data."""
-        y = self.body.propagate(batch.inputs, training=False)
+        y = self.body.propagate(self.pack(batch.inputs), training=False)
         return float(self.loss.predict_loss(*self._with_target(y, batch)))
 
     def _with_target(self, y: Packed, batch: Batch) -> tuple[Any, ...]:
         targets = batch.targets
         if isinstance(targets, Packed):
-            targets = targets.rows
+            targets = self._typed(targets.rows)
         elif isinstance(targets, tuple):
-            targets = type(targets)(*(part.rows for part in targets))
+            targets = type(targets)(*(self._typed(part.rows) for part in targets))
         return (y.rows, targets, y.steps) if self.loss.over_time else (y.rows, targets)
 
     def weight(self, batch: Batch) -> float:
@@ -192,7 +193,7 @@ class Network(Layer):
 
     # ---- inference
 
-    def predict(self, inputs: Any, **options: Any) -> Any:
+    def predict(self, inputs: Any, **options: Any) -> Any:  # type: ignore[override]
         """The loss layer's prediction for inputs as the user has them, in the user's order.
 
         inputs: a list of arrays (sequences), an array (N, …) of rows, or a named tuple of such
@@ -243,8 +244,8 @@ class Network(Layer):
         return Packed(self._typed(packed.rows), packed.steps)
 
     def _pack_together(self, inputs: Any) -> Any:
-        """The parts of a named tuple, in the packed order of the first: sequences as long as its own, or, where it has
-        sequences, an array of one row for each."""
+        """The parts of a named tuple, in the packed order of the first: sequences as long as its own, or an array of
+        one row for each of its sequences."""
         if not hasattr(inputs, "_fields"):
             raise TypeError("inputs: expected a named tuple of inputs, got a tuple without names")
         parts = [self.pack(inputs[0])]
@@ -252,7 +253,7 @@ class Network(Layer):
         for name, part in zip(inputs._fields[1:], inputs[1:], strict=True):
             if self._is_rows(part) and not self._is_rows(inputs[0]):
                 if len(part) != steps.sequences:
-                    raise ValueError(f"{name}: expected {steps.sequences} rows, one a sequence; got {len(part)}")
+                    raise ValueError(f"{name}: expected {steps.sequences} rows, one a sequence, got {len(part)}")
                 parts.append(Packed(self._typed(part[steps.order]), steps.per_sequence()))
                 continue
             packed = self.pack(part)
@@ -262,7 +263,7 @@ class Network(Layer):
                     packed = packed._replace(steps=steps)
                 elif not isinstance(part, Packed):
                     raise ValueError(
-                        f"{name}: expected sequences as long as those of {inputs._fields[0]}, {expected}; got {lengths}"
+                        f"{name}: expected sequences of lengths {expected}, as {inputs._fields[0]}; got {lengths}"
                     )
             parts.append(packed)
         return type(inputs)(*parts)

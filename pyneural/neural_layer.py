@@ -1,8 +1,9 @@
 """The framework: parameters, layers, losses, and the two buffers that hold a whole network.
 
 A layer is a class with `forward` and `backward`. Its parameters and inner layers are plain attributes; the order in
-which they are declared is their order in memory. Once a network is allocated, each `Parameter` has `.value` and `.grad`, views
-of the network's two contiguous buffers. Nothing else is asked of a layer: it slices no buffer and counts no parameter.
+which they are declared is their order in memory. Once a network is allocated, each `Parameter` has `.value` and
+`.grad`, views of the network's two contiguous buffers. Nothing else is asked of a layer: it slices no buffer and counts
+no parameter.
 
     class Scale(Layer):
         '''y = x * s, for x of shape (N, D).'''
@@ -72,9 +73,10 @@ class Parameter:
     def grad(self) -> Array:
         """View of the network's `grads`; where the parameter is frozen, an array of its own that nothing reads."""
         if self._grad is None:
+            value = self.value
             if self.sparse:
                 raise RuntimeError("a frozen sparse parameter has no gradient")
-            self._grad = np.zeros(self.shape, dtype=self.value.dtype)
+            self._grad = np.zeros(self.shape, dtype=value.dtype)
         return self._grad
 
     def bind(self, value: Array, grad: Array | None) -> None:
@@ -97,7 +99,7 @@ class Region(NamedTuple):
 
 
 class Layer(ABC):
-    """Rows (N, D) in, rows out. A layer that must know how the rows lie in time sets `over_time` and gets the steps too."""
+    """Rows (N, D) in, rows out. A layer that must know how they lie in time sets `over_time` and gets the steps too."""
 
     over_time: ClassVar[bool] = False
     dtype: np.dtype[Any]
@@ -168,7 +170,7 @@ class Layer(ABC):
                 described[name] = member.config()
         return described
 
-    def work(self, name: str, *shape: int, dtype: DTypeLike = None) -> NDArray[Any]:
+    def work(self, name: str, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """An array of this layer's own, its content undefined; it grows to the largest batch and is reused."""
         size = prod(shape)
         buffer = self._buffers.get(name)
@@ -191,7 +193,7 @@ class Layer(ABC):
         self.prepare()
 
     def prepare(self) -> None:  # noqa: B027 - most layers have nothing to prepare
-        """Sets up the caches that must exist before the first batch; called when the network is allocated or replicated."""
+        """Sets up what must exist before the first batch; called when the network is allocated or replicated."""
 
 
 class Loss(Layer):

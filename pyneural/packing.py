@@ -150,7 +150,7 @@ def pack(sequences: Sequence[ArrayLike] | NDArray[Any], dtype: Any = None) -> Pa
     if isinstance(sequences, np.ndarray) and sequences.dtype != object:
         rows = np.ascontiguousarray(sequences, dtype=dtype)
         return Packed(rows, Steps.single(len(rows)))
-    return Ragged.of(sequences, dtype).take(np.arange(len(sequences)))
+    return Ragged.of(list(sequences), dtype).take(np.arange(len(sequences)))
 
 
 def unpack(rows: NDArray[Any], steps: Steps) -> list[NDArray[Any]]:
@@ -314,8 +314,8 @@ class Streams:
     """Long documents read side by side, for layers that carry their state from batch to batch.
 
     The documents are dealt out to `streams` streams, each to the one with the least so far; a batch is the next
-    at most `chunk` rows of every stream. A document ends only at the end of a chunk, which `steps.ends` tells, so that its state
-    is then reset. Streams are neither shuffled nor sorted from batch to batch.
+    at most `chunk` rows of every stream. A document ends only at the end of a chunk, which `steps.ends` tells, so that
+    its state is then reset. Streams are neither shuffled nor sorted from batch to batch.
     """
 
     def __init__(self, inputs: Iterable[ArrayLike], targets: Iterable[ArrayLike], streams: int, chunk: int) -> None:
@@ -344,6 +344,4 @@ class Streams:
             steps = Steps([b - a for a, b, _ in pieces], ends=np.array([end for _, _, end in pieces]))
             first = np.array([a for a, _, _ in pieces])[steps.order]
             rows = first[steps.sequence_of_row] + steps.step_of_row
-            yield Batch(
-                Packed(self.inputs.values[rows], steps), Packed(self.targets.values[rows], steps), steps.rows
-            )
+            yield Batch(Packed(self.inputs.values[rows], steps), Packed(self.targets.values[rows], steps), steps.rows)

@@ -1,4 +1,4 @@
-"""The safetensors format: a JSON header, then the tensors' bytes one after the other. No code is ever run by loading one.
+"""The safetensors format: a JSON header, then the tensors' bytes one after the other. Loading one runs no code.
 
     8 bytes   n, the header's length, little-endian
     n bytes   {"__metadata__": {text: text}, name: {"dtype", "shape", "data_offsets": [begin, end]}, …}
@@ -88,7 +88,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
 def _header(path: Path, data: NDArray[np.uint8]) -> dict[str, Any]:
     head = data[:16].tobytes()
     if head[:1] == b"\x80" or head[:2] == b"PK":
-        raise FormatError(f"{path}: looks like a pickle or a zip archive, which pyneural never loads; expected safetensors")
+        raise FormatError(
+            f"{path}: looks like a pickle or a zip archive, which pyneural never loads; expected safetensors"
+        )
     length = int.from_bytes(head[:8], "little")
     if len(data) < 8 or length > min(len(data) - 8, LARGEST_HEADER) or head[8:9] != b"{":
         raise FormatError(f"{path}: is not a safetensors file (no header found), or is cut short")

@@ -70,9 +70,7 @@ class Optimiser(ABC):
         """One step of a network along its gradient. Returns the Euclidean norm of the update."""
         return self.apply(network.values[: len(network.grads)], network.grads, network.regions(), epoch)
 
-    def apply(
-        self, values: Array, grads: Array, regions: Iterable[Region] | None = None, epoch: float = 0.0
-    ) -> float:
+    def apply(self, values: Array, grads: Array, regions: Iterable[Region] | None = None, epoch: float = 0.0) -> float:
         """One step of any flat vector; `regions` are the stretches to visit, by default all."""
         if values.shape != grads.shape or values.ndim != 1 or values.dtype != grads.dtype:
             raise ValueError(

@@ -167,7 +167,11 @@ def fit(
     An interrupted run that is resumed gives, to the bit, what the uninterrupted one gives.
     """
     per_epoch = len(batches)
-    for name, period in (("report_every", report_every), ("evaluate_every", evaluate_every), ("save_every", save_every)):
+    for name, period in (
+        ("report_every", report_every),
+        ("evaluate_every", evaluate_every),
+        ("save_every", save_every),
+    ):
         _check_period(name, period)
     history, best = History(), None
     if resume:
@@ -282,7 +286,8 @@ def _steps(
             loss = gradient(batch)
             if not math.isfinite(loss):
                 raise FloatingPointError(
-                    f"the loss became {loss} in epoch {_epoch(position, per_epoch):.2f}: lower the rate, or clip the gradient"
+                    f"the loss became {loss} in epoch {_epoch(position, per_epoch):.2f}: "
+                    "lower the rate, or clip the gradient"
                 )
             update = optimiser.step(network, now)
             reporter.count(loss, update, batch.items, time.perf_counter() - mark)

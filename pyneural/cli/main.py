@@ -115,7 +115,9 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
     options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "loss", "dropout")})
     for name in ("epochs", "batch_size", "patience", "threads"):
         if given[name] < 1:
-            raise click.BadParameter(f"expected at least 1, got {given[name]}", param_hint=f"--{name.replace('_', '-')}")
+            raise click.BadParameter(
+                f"expected at least 1, got {given[name]}", param_hint=f"--{name.replace('_', '-')}"
+            )
     experiment = Experiment(train=train_file, options=options, **given)
     _train(experiment, resume, started)
 
@@ -203,9 +205,10 @@ def demo(out: Path, seed: int, epochs: int) -> None:
     started = time.perf_counter()
     click.echo("The demo corpus is small and made for trying things out; its scores say little of real use.", err=True)
     with resources.as_file(resources.files("pyneural") / "data" / "demo") as corpus:
-        files = {part: corpus / f"{part}.conll" for part in ("train", "dev", "test")}
-        tagger, figures = _train(Experiment(**files, out=out, seed=seed, epochs=epochs, patience=epochs), False, started)
-        test = read_columns(files["test"])
+        train_file, dev, test_file = (corpus / f"{part}.conll" for part in ("train", "dev", "test"))
+        experiment = Experiment(train_file, dev, out, test=test_file, seed=seed, epochs=epochs, patience=epochs)
+        tagger, figures = _train(experiment, False, started)
+        test = read_columns(test_file)
     click.echo("\nSentences it had not seen:")
     for words, tags in zip(test.words[:EXAMPLES], tagger.tag(test.words[:EXAMPLES]), strict=True):
         click.echo(f"  {marked(words, tags, tagger.scheme)}")

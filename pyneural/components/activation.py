@@ -39,7 +39,9 @@ class Function:
     def __init__(self, activation: str | ClippedRelu | None) -> None:
         self.name = "clipped_relu" if isinstance(activation, ClippedRelu) else activation
         if self.name is not None and self.name not in KINDS:
-            raise ValueError(f"activation: expected one of {', '.join(KINDS)}, a ClippedRelu or None; got {self.name!r}")
+            raise ValueError(
+                f"activation: expected one of {', '.join(KINDS)}, a ClippedRelu or None; got {self.name!r}"
+            )
         self.kind = KINDS[self.name] if self.name else -1
         self.ceiling = activation.ceiling if isinstance(activation, ClippedRelu) else 1.0
 

@@ -53,12 +53,16 @@ class Dropout(RandomLayer):
             np.take(once, steps.sequence_of_row, axis=0, out=mask, mode="clip")  # "clip" writes to out unbuffered
         else:
             kernels.dropout_mask(steps.places_of_rows, self._key, self.rate, mask)
-        return np.multiply(x, mask, out=self.work("y", *x.shape))
+        y = self.work("y", *x.shape)
+        np.multiply(x, mask, out=y)
+        return y
 
     def backward(self, dy: Array) -> Array:
         if self.rate == 0:
             return dy
-        return np.multiply(dy, self._mask, out=self.work("dx", *dy.shape))
+        dx = self.work("dx", *dy.shape)
+        np.multiply(dy, self._mask, out=dx)
+        return dx
 
     def predict(self, x: Array, steps: Steps) -> Array:
         return x

@@ -65,6 +65,7 @@ class Lstm(Recurrent):
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         scratch = self.work("scratch_back", 4 * self.dim_hidden**2)
+        assert self._c_prev is not None  # backward follows forward, which kept it
         kernels.lstm_backward(
             dy, self._a, self._c_prev, self._tanh_c, self.U.value, dstate[0], dstate[1], steps.counts, self.reverse,
             self.bptt_steps, da, scratch,

@@ -111,7 +111,7 @@ class Recurrent(Layer):
     @property
     def hidden(self) -> Array:
         """(B, H) the hidden part of the final states, in packed order."""
-        return self._state[0]
+        return np.asarray(self._state[0])
 
     def _in_users_order(self, packed: Array) -> Array:
         states, B, H = packed.shape

@@ -1,14 +1,15 @@
 """Kernels: arrays in, arrays out. No classes, no allocation of results; the compiled ones let go of the GIL.
 
-`reference.py` is the specification of each; the compiled twins have the same names and signatures. With
+`reference` is the specification of each; the compiled twins have the same names and signatures. With
 `PYNEURAL_KERNELS=reference` in the environment everything runs on NumPy. `PYNEURAL_ISA` (avx512, avx2 or
 baseline) narrows the instruction set that the compiled kernels would choose.
 """
 
 import os
+from typing import TYPE_CHECKING
 
 _wanted = os.environ.get("PYNEURAL_KERNELS", "compiled")
-if _wanted == "reference":
+if TYPE_CHECKING or _wanted == "reference":
     from pyneural.kernels.reference import *  # noqa: F403
     from pyneural.kernels.reference import __all__
 elif _wanted == "compiled":

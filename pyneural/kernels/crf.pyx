@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""The linear-chain CRF, a whole batch in one call. The specification of each kernel is its twin in reference.py."""
+"""The linear-chain CRF, a whole batch in one call. The specification of each kernel is its twin in reference/crf.py."""
 from libc.stdint cimport int64_t
 
 from numpy cimport ndarray

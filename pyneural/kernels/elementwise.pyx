@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""Activations, softmax and random masks. The specification of each kernel is its twin in reference.py."""
+"""Activations, softmax and random masks. The specification of each kernel is its twin in reference/elementwise.py."""
 from libc.stdint cimport int64_t, uint64_t
 
 from numpy cimport PyArray_DATA, PyArray_ISCARRAY_RO, PyArray_ISWRITEABLE, ndarray

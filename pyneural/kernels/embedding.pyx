@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""Rows of a table and their gradients. The specification of each kernel is its twin in reference.py."""
+"""Rows of a table and their gradients. The specification of each kernel is its twin in reference/embedding.py."""
 from libc.stdint cimport int64_t
 
 from numpy cimport ndarray

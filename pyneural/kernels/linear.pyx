@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""Matrix products and column sums. The specification of each kernel is its twin in reference.py."""
+"""Matrix products and column sums. The specification of each kernel is its twin in reference/linear.py."""
 from numpy cimport PyArray_DATA, ndarray
 
 from pyneural.kernels.dispatch cimport (

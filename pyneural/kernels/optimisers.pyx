@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""One fused pass of each update rule. The specification of each kernel is its twin in reference.py.
+"""One fused pass of each update rule. The specification of each kernel is its twin in reference/optimisers.py.
 
 `values`, `grads` and the states are matrices (R, D); where `rows` is given only those are visited. `terms` is
 (scale, clip, l2): the rule sees clip(g scale) + l2 w. Each returns the sum of the squares of the update."""

@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""The three cells, a whole batch of uneven sequences in one call. The specification is reference.py."""
+"""The three cells, a whole batch of uneven sequences in one call. The specification is reference/recurrent.py."""
 from libc.stdint cimport int64_t
 
 from numpy cimport ndarray

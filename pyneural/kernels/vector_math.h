@@ -2,7 +2,7 @@
  * vector instructions. Errors are stated here and tested in test/kernels/test_vector_math.py:
  * exp <= 2 ULP, sigmoid and tanh <= 4 ULP, in both types, wherever the result is a normal number. NaN in, NaN out.
  * No denormal results, which cost a processor a hundred times a normal one: where the true result is below the
- * smallest normal number, exp gives 0 and sigmoid the smallest normal number. (tanh x is x there: exact.)
+ * smallest normal number, exp gives 0 and sigmoid e^EXP_LOW, that number's neighbour. (tanh x is x there: exact.)
  *
  * exp(x) = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2; e^r - 1 by its Taylor polynomial, whose
  * remainder at that |r| is below half a unit in the last place (degree 7 in float32, 13 in float64). */
@@ -14,7 +14,7 @@ typedef uint64_t FN(bits);
 #define ROUNDER 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to an integer, left in the low bits */
 #define LN2_HIGH 0x1.62e42fefap-1 /* its trailing zero bits make n * LN2_HIGH exact */
 #define LN2_LOW 0x1.cf79abc9e3b3ap-40
-#define EXP_LOW (-708.396418532264)  /* the least x with a normal e^x */
+#define EXP_LOW (-708.3964185322641) /* the least x with a normal e^x */
 #define EXP_HIGH 709.782712893384    /* the greatest with a finite one */
 #else
 typedef uint32_t FN(bits);

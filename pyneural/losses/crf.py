@@ -28,6 +28,11 @@ Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
 
+Chain = tuple[Array, Array, Array, Array, Integers, Integers | None]
+Float64 = NDArray[np.float64]
+Counts = tuple[Float64, Float64, Float64] | tuple[None, None, None]
+
+
 class Continued(NamedTuple):
     """Targets of sequences that go on from earlier ones: labels (N,) and the label before each (B,), -1 for none."""
 
@@ -50,15 +55,15 @@ class Crf(Loss):
     def weight(self, target: Any, steps: Steps) -> float:
         return float(steps.sequences)
 
-    def _chain(self, x: Array, steps: Steps, previous: Integers | None) -> tuple[Any, ...]:
-        values = (self.start.value, self.transitions.value, self.end.value)
-        return (x, *values, steps.counts, previous)
+    def _chain(self, x: Array, steps: Steps, previous: Integers | None) -> Chain:
+        return (x, self.start.value, self.transitions.value, self.end.value, steps.counts, previous)
 
-    def _marginals(self, chain: tuple[Any, ...], steps: Steps, counts: tuple[Any, ...], out: Array) -> Array:
+    def _marginals(self, chain: Chain, steps: Steps, counts: Counts, out: Array) -> Array:
         K = self.labels
         logZ = self.work("logZ", steps.sequences, dtype=np.float64)
         scratch = self.work("scratch", 3 * K + (len(steps.counts) + 1) * K * K, dtype=np.float64)
-        kernels.crf_marginals(*chain, logZ, out, *counts, scratch)
+        dstart, dtransitions, dend = counts
+        kernels.crf_marginals(*chain, logZ, out, dstart, dtransitions, dend, scratch)
         return logZ
 
     def loss_and_gradient(self, x: Array, target: Integers | Continued, steps: Steps) -> tuple[float, Array]:

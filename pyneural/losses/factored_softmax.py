@@ -36,9 +36,7 @@ class FactoredSoftmax(Loss):
         numbered by falling frequency
     """
 
-    def __init__(
-        self, dim_in: int, labels: int, *, clusters: ArrayLike | None = None, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, dim_in: int, labels: int, *, clusters: ArrayLike | None = None, reduction: str = "mean") -> None:
         self.reduction = self.check_reduction(reduction)
         self.dim_in, self.labels = dim_in, labels
         if clusters is None:
@@ -65,6 +63,8 @@ class FactoredSoftmax(Loss):
 
     def _groups(self, target: Integers) -> Iterator[tuple[int, Integers]]:
         """Each cluster among the targets, and the rows whose target lies in it."""
+        if not len(target):
+            return
         cluster = self.clusters[target]
         order = np.argsort(cluster, kind="stable")
         present, first = np.unique(cluster[order], return_index=True)
@@ -107,7 +107,7 @@ class FactoredSoftmax(Loss):
 
     def predict(self, x: Array) -> Integers:
         """The most probable label of each row, of all K."""
-        return np.argmax(self.probabilities(x), axis=1)
+        return np.asarray(np.argmax(self.probabilities(x), axis=1))
 
     def probabilities(self, x: Array) -> Array:
         """p(k | x) (N, K): the whole distribution, at a cost that grows with K."""

@@ -51,7 +51,7 @@ class Softmax(Loss):
 
     def predict(self, x: Array) -> Integers:
         """The most probable label of each row."""
-        return np.argmax(x, axis=1)
+        return np.asarray(np.argmax(x, axis=1))
 
     def probabilities(self, x: Array) -> Array:
         """(N, K)"""

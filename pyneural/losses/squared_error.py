@@ -1,6 +1,6 @@
 """Half the squared distance.
 
-    L = Σ_n ½ ‖x_n - y_n‖²  (divided by N for the mean)        dL/dx_n = x_n - y_n
+L = Σ_n ½ ‖x_n - y_n‖²  (divided by N for the mean)        dL/dx_n = x_n - y_n
 """
 
 from typing import Any

@@ -1,8 +1,9 @@
 """Replicas over threads.
 
-Each batch is shared out by sequences: of the packed sequences, longest first, share i of n takes i, i + n, i + 2n, …, so that every share is packed
-as it stands and holds about as many rows. Each replica of the network (the same values, gradients and caches of its
-own) computes the gradient of its share; kernels run without the GIL. The batch's gradient is then
+Each batch is shared out by sequences: of the packed sequences, longest first, share i of n takes i, i + n, i + 2n, …,
+so that every share is packed as it stands and holds about as many rows. Each replica of the network (the same values,
+gradients and caches of its own) computes the gradient of its share; kernels run without the GIL. The batch's gradient
+is then
 
     grads = Σ_i α_i grads_i,   α_i = weight_i / Σ_j weight_j  (1 where the reduction is "sum")
 

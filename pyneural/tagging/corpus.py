@@ -40,9 +40,7 @@ class Corpus(Sequence[Sentence]):
     token_count  the number of tokens in all sentences
     """
 
-    def __init__(
-        self, sentences: Iterable[Sentence], path: str | None = None, documents: Iterable[int] = ()
-    ) -> None:
+    def __init__(self, sentences: Iterable[Sentence], path: str | None = None, documents: Iterable[int] = ()) -> None:
         self._sentences = list(sentences)
         self.path = path
         self.documents = list(documents)
@@ -202,8 +200,7 @@ def _text_of(name: str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         byte = error.start - content.rfind(b"\n", 0, error.start)
         raise CorpusError(
-            f"{name}:{line}: not UTF-8: byte {byte} of the line is 0x{content[error.start]:02x}"
-            f" ({error.reason})"
+            f"{name}:{line}: not UTF-8: byte {byte} of the line is 0x{content[error.start]:02x} ({error.reason})"
         ) from error
     return text.removeprefix("\ufeff")
 
@@ -227,9 +224,7 @@ def _check_integers(selected: dict[str, int]) -> None:
 def _check_width(where: str, width: int, selected: dict[str, int]) -> None:
     for what, column in selected.items():
         if not -width <= column < width:
-            raise CorpusError(
-                f"{where}: too few columns: the {what} is column {column}, but the line has {width}"
-            )
+            raise CorpusError(f"{where}: too few columns: the {what} is column {column}, but the line has {width}")
     if len({column % width for column in selected.values()}) < len(selected):
         raise CorpusError(
             f"{where}: too few columns: word and tag are both column {selected['word'] % width}, as the line"

@@ -71,9 +71,12 @@ class Experiment:
         vectors = self._vectors(corpora)
         tagger = Tagger.for_corpus(corpora["train"], self.options, vectors=vectors, seed=self.seed)
         logger.info(
-            "tags: %s; %d labels inside; %d words; %s parameters",
-            tagger.scheme or "plain labels", len(tagger.labels), len(tagger.vocabulary), f"{len(tagger.network.values):,}",
-        )  # fmt: skip
+            "tags: %s; %d labels inside; %d words; %d parameters",
+            tagger.scheme or "plain labels",
+            len(tagger.labels),
+            len(tagger.vocabulary),
+            len(tagger.network.values),
+        )
         batches = tagger.batches(corpora["train"], self.batch_size, seed=self.seed)
         dev = corpora["dev"]
         self.out.mkdir(parents=True, exist_ok=True)

@@ -49,9 +49,7 @@ def recognise(tag_sequences: Iterable[Sequence[str]]) -> str | None:
     seen: set[str] = set()
     for index, tags in enumerate(tag_sequences):
         if isinstance(tags, str):
-            raise TypeError(
-                f"tag_sequences: expected sequences of tags, but number {index} is {tags!r} (str)"
-            )
+            raise TypeError(f"tag_sequences: expected sequences of tags, but number {index} is {tags!r} (str)")
         before, type_before = "O", ""
         for tag in (*tags, "O"):
             parts = _parts(tag)

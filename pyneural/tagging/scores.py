@@ -108,9 +108,7 @@ def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], sch
         raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)} or None, but got {scheme!r}")
     gold, predicted = list(gold), list(predicted)
     if len(gold) != len(predicted):
-        raise ValueError(
-            f"predicted: expected as many sentences as gold, {len(gold)}, but got {len(predicted)}"
-        )
+        raise ValueError(f"predicted: expected as many sentences as gold, {len(gold)}, but got {len(predicted)}")
     in_gold: Counter[str] = Counter()
     in_predicted: Counter[str] = Counter()
     in_both: Counter[str] = Counter()
@@ -120,8 +118,7 @@ def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], sch
         guess_spans = _spans("predicted", index, guess, scheme)
         if len(right) != len(guess):
             raise ValueError(
-                f"predicted: sentence {index}: expected as many tags as in gold, {len(right)},"
-                f" but got {len(guess)}"
+                f"predicted: sentence {index}: expected as many tags as in gold, {len(right)}, but got {len(guess)}"
             )
         tokens += len(right)
         correct_tokens += sum(a == b for a, b in zip(right, guess, strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import safetensors
-from pyneural.checkpoint import read_metadata, save_model
+from pyneural.checkpoint import fill, read_metadata, save_model
 from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
 from pyneural.initializers import Uniform
 from pyneural.layers import Bidirectional, Concatenate, Sequential
@@ -99,9 +99,7 @@ class Tagger:
             self._place(vectors)
 
     @classmethod
-    def for_corpus(
-        cls, corpus: Corpus, options: Options, *, vectors: Vectors | None = None, seed: int = 1
-    ) -> "Tagger":
+    def for_corpus(cls, corpus: Corpus, options: Options, *, vectors: Vectors | None = None, seed: int = 1) -> "Tagger":
         """An untrained tagger for the words and tags of a training corpus."""
         scheme = recognise(corpus.tags)
         vocabulary = Vocabulary.of(corpus.words, vectors.words if vectors else ())
@@ -186,7 +184,8 @@ class Tagger:
         scheme = recognise(corpus.tags)
         if (scheme is None) != (self.scheme is None):
             raise ValueError(
-                f"{corpus.path}: its tags are {scheme or 'plain labels'}, the tagger's are {self.scheme or 'plain labels'}"
+                f"{corpus.path}: its tags are {scheme or 'plain labels'}, "
+                f"the tagger's are {self.scheme or 'plain labels'}"
             )
         return score(corpus.tags, self.tag(corpus.words), scheme)
 

@@ -48,7 +48,9 @@ def signature(word: str) -> str:
     if form not in ("lower", "Capital", "mixEd"):
         return f"<{form}>"
     hyphen = "-hyphen" if "-" in word else ""
-    ending = next((f"-{ending}" for ending in ENDINGS if len(word) > len(ending) + 2 and word.lower().endswith(ending)), "")
+    ending = next(
+        (f"-{ending}" for ending in ENDINGS if len(word) > len(ending) + 2 and word.lower().endswith(ending)), ""
+    )
     return f"<{form}{hyphen}{ending}>"
 
 

@@ -80,6 +80,10 @@ def _real_inputs(inputs: Any, gradient: Any, name: str = "inputs") -> Iterator[t
         if inputs.rows.dtype.kind == "f":
             if gradient is None:
                 raise AssertionError(f"{name}: backward returned no gradient for a real-valued input")
+            if gradient.shape != inputs.rows.shape:
+                raise AssertionError(
+                    f"{name}: backward returned a gradient of shape {gradient.shape}, expected {inputs.rows.shape}"
+                )
             yield name, inputs.rows, gradient
     else:
         for field, part, part_gradient in zip(inputs._fields, inputs, gradient, strict=True):
@@ -118,6 +122,7 @@ def check_gradients(
         return network.loss_and_gradient(batch)
 
     loss()
+    loss()  # so that a layer that adds to its gradients instead of overwriting them is found
     checked: list[tuple[str, Array, Array]] = [
         (slot.name, network.values[slot.start : slot.stop], network.grads[slot.start : slot.stop].copy())
         for slot in network.slots
@@ -193,7 +198,7 @@ def check_float32(layer: Layer, inputs: Any, targets: Any = None, *, seed: int =
     """Compares loss and gradient in float32 with those in float64 at the same values, by norm:
     ‖g₃₂ - g₆₄‖ / ‖g₆₄‖. Returns the larger of the two errors."""
     network = with_loss(layer, seed)
-    results = []
+    results: list[tuple[float, Array]] = []
     values = None
     for dtype in (np.float32, np.float64):
         network.allocate(seed=seed, dtype=dtype)
@@ -205,7 +210,7 @@ def check_float32(layer: Layer, inputs: Any, targets: Any = None, *, seed: int =
     (loss32, grad32), (loss64, grad64) = results
     worst = max(
         abs(loss32 - loss64) / max(1.0, abs(loss64)),
-        float(np.linalg.norm(grad32 - grad64) / max(np.linalg.norm(grad64), 1e-30)),
+        float(np.linalg.norm(grad32 - grad64)) / max(float(np.linalg.norm(grad64)), 1e-30),
     )
     if not worst <= tolerance:
         raise AssertionError(f"float32: differs from float64 by {worst:.3g} > {tolerance:g}")

@@ -25,6 +25,7 @@ from pyneural import (
 )
 from pyneural.neural_layer import Layer, Loss
 from pyneural.packing import Batch, Steps, unpack
+from pyneural.sgd import Adam, Momentum, Nesterov, Optimiser, Sgd
 from pyneural.test.gradient_check import Projection, as_batch
 from pyneural.test.parity.torch_weights import Tie, tie
 
@@ -314,9 +315,9 @@ def test_cross_entropy(
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_cross_entropy_weighted_and_smoothed(reduction: str, scores: Array, labels: Integers) -> None:
-    """Here the definitions differ. PyTorch weighs each class's term, Σ_k w_k t_nk (-log p_nk); pyneural the row by its
-    label's weight, w_n Σ_k t_nk (-log p_nk). Both divide the mean by Σ_n w_n. So the twin is the unweighted loss of
-    each row, weighed by hand."""
+    """Here the definitions differ. PyTorch weighs each class's term, Σ_k w_k t_nk (-log p_nk); pyneural the
+    row, by its label's weight, w_n Σ_k t_nk (-log p_nk). Both divide the mean by Σ_n w_n. So the twin is the
+    unweighted loss of each row, weighed by hand."""
 
     def theirs(x: Any, target: Any) -> Any:
         rows = torch.nn.functional.cross_entropy(x, target, label_smoothing=0.1, reduction="none")
@@ -333,7 +334,7 @@ def test_cross_entropy_of_large_scores(scores: Array, labels: Integers) -> None:
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_squared_error(reduction: str, scores: Array, rng: Generator) -> None:
-    """PyTorch's is Σ (x - y)², its mean over all N·D numbers; pyneural's half of that, its mean over N rows."""
+    """PyTorch's is Σ (x - y)², its mean over all N·D numbers; pyneural's half of it, the mean over rows."""
     share = 0.5 * scores.shape[1] if reduction == "mean" else 0.5
     theirs = torch.nn.MSELoss(reduction=reduction)
     target = rng.standard_normal(scores.shape)
@@ -386,19 +387,77 @@ def test_crf(lengths: list[int], reduction: str, rng: Generator) -> None:
     same(network.input_gradient, x.grad, "gradient of the scores")
 
 
+class Tagger:
+    """Embedding, bidirectional GRU, dense layer and CRF, in both frameworks with the same weights."""
+
+    V, D, H, K = 20, 4, 5, 6
+
+    def __init__(self, rng: Generator) -> None:
+        V, D, H, K = self.V, self.D, self.H, self.K
+        words, cells, top = Embedding(V, D), Bidirectional(Gru(D, H), Gru(D, H)), Dense(2 * H, K)
+        self.network = allocated(Sequential(words, cells, top), Crf(K), rng)
+        self.embedding, self.gru = torch.nn.Embedding(V, D), torch.nn.GRU(D, H, bidirectional=True)
+        self.linear, self.crf = torch.nn.Linear(2 * H, K), torchcrf.CRF(K)
+        self.ties = tie(words, self.embedding) + tie(cells, self.gru) + tie(top, self.linear)
+        self.ties += tie(self.network.loss, self.crf)
+        self.modules = torch.nn.ModuleList([self.embedding, self.gru, self.linear, self.crf])
+
+    def batch(self, lengths: list[int], rng: Generator) -> Batch:
+        ids, labels = ([rng.integers(0, n, size=T) for T in lengths] for n in (self.V, self.K))
+        return as_batch(self.network, ids, labels)
+
+    def emissions(self, batch: Batch) -> Any:
+        """The scores that PyTorch gives, as packed rows."""
+        vectors = self.embedding(torch.from_numpy(batch.inputs.rows))
+        return self.linear(self.gru(packed_sequence(vectors, batch.inputs.steps))[0].data)
+
+
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
 def test_tagger(lengths: list[int], rng: Generator) -> None:
-    """Embedding, bidirectional GRU, dense layer and CRF: a whole tagger, from words to loss and back."""
-    V, D, H, K = 20, 4, 5, 6
-    words, cells = Embedding(V, D), Bidirectional(Gru(D, H), Gru(D, H))
-    top = Dense(2 * H, K)
-    network = allocated(Sequential(words, cells, top), Crf(K), rng)
-    embedding, gru = torch.nn.Embedding(V, D), torch.nn.GRU(D, H, bidirectional=True)
-    linear, crf = torch.nn.Linear(2 * H, K), torchcrf.CRF(K)
-    ties = tie(words, embedding) + tie(cells, gru) + tie(top, linear) + tie(network.loss, crf)
-    assert sum(one.parameter.size for one in ties) == len(network.values)
-    ids = [rng.integers(0, V, size=T) for T in lengths]
-    batch = as_batch(network, ids, [rng.integers(0, K, size=T) for T in lengths])
-    vectors = embedding(torch.from_numpy(batch.inputs.rows))
-    states = gru(packed_sequence(vectors, batch.inputs.steps))[0].data
-    check_crf(network, batch, crf, linear(states), ties)
+    """From words to loss and back."""
+    tagger = Tagger(rng)
+    assert sum(one.parameter.size for one in tagger.ties) == len(tagger.network.values)
+    batch = tagger.batch(lengths, rng)
+    check_crf(tagger.network, batch, tagger.crf, tagger.emissions(batch), tagger.ties)
+
+
+# ---- optimisers
+
+OPTIMISERS: dict[str, tuple[Callable[..., Optimiser], Callable[..., Any]]] = {
+    "sgd": (lambda **o: Sgd(0.1, **o), lambda p, **o: torch.optim.SGD(p, 0.1, **o)),
+    "momentum": (
+        lambda **o: Momentum(0.05, 0.9, **o),
+        lambda p, **o: torch.optim.SGD(p, 0.05, momentum=0.9, **o),
+    ),
+    "nesterov": (
+        lambda **o: Nesterov(0.05, 0.8, **o),
+        lambda p, **o: torch.optim.SGD(p, 0.05, momentum=0.8, nesterov=True, **o),
+    ),
+    "adam": (
+        lambda **o: Adam(0.01, 0.8, 0.99, 1e-6, **o),
+        lambda p, **o: torch.optim.Adam(p, 0.01, betas=(0.8, 0.99), eps=1e-6, **o),
+    ),
+}
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.03])
+@pytest.mark.parametrize("kind", OPTIMISERS)
+def test_training(kind: str, l2: float, rng: Generator) -> None:
+    """Twenty steps of a tagger, a new batch each. PyTorch's second recurrent bias is held at zero but for the
+    part that pyneural has too; `dense`, as PyTorch moves every row of the embedding at every step."""
+    tagger = Tagger(rng)
+    rest = torch.cat([torch.zeros(2 * tagger.H), torch.ones(tagger.H)])
+    for bias in (tagger.gru.bias_hh_l0, tagger.gru.bias_hh_l0_reverse):
+        bias.register_hook(lambda gradient: gradient * rest)
+    ours, theirs = OPTIMISERS[kind]
+    optimiser, their_optimiser = ours(l2=l2, dense=True), theirs(tagger.modules.parameters(), weight_decay=l2)
+    start = tagger.network.values.copy()
+    for _ in range(20):
+        batch = tagger.batch(rng.integers(1, 7, size=4).tolist(), rng)
+        their_optimiser.zero_grad()
+        check_crf(tagger.network, batch, tagger.crf, tagger.emissions(batch), tagger.ties)
+        optimiser.step(tagger.network)
+        their_optimiser.step()
+    for one in tagger.ties:
+        same(one.parameter.value, one.value, one.name)
+    assert np.abs(tagger.network.values - start).max() > 0.05

@@ -14,9 +14,8 @@ How the two hold the same cell (H hidden, D inputs, G gates):
     Crf start, transitions, end      start_transitions, transitions, end_transitions (pytorch-crf)   the same
 
 Gates lie in the same order in memory: GRU r z n, LSTM i f g o. The GRU's update h' = (1 - z) n + z h is the
-same as PyTorch's, so nothing changes sign or side. As bias_hh enters as bias_ih does, its gradient is the same as
-that of bias_ih (but for the GRU's n): an optimiser that trains both moves their sum twice as far as pyneural's
-one bias.
+same as PyTorch's, so nothing changes sign or side. As bias_hh enters as bias_ih does, its gradient is that of
+bias_ih (but for the GRU's n): an optimiser that trains both moves their sum twice as far as it moves b.
 
 Nothing here imports torch: a tensor on the CPU shares its memory with the array that `numpy()` returns.
 """
@@ -90,7 +89,7 @@ def tie(layer: Layer, module: Any, number: int = 0) -> list[Tie]:
     """
     match layer:
         case Sequential():
-            return [one for i, inner in enumerate(layer.layers_) for one in tie(inner, module, i)]
+            return [one for i, inner in enumerate(layer.layers) for one in tie(inner, module, i)]
         case LastStep():
             return tie(layer.layer, module, number)
         case Bidirectional():

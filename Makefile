@@ -1,0 +1,58 @@
+# Each target does everything it needs by itself: `make demo` and `make test` run on a fresh machine that has
+# Python >= 3.11 and a C compiler. PYTHON chooses the interpreter: make test PYTHON=python3.12
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+SOURCES := setup.py pyproject.toml $(wildcard pyneural/kernels/*.pyx pyneural/kernels/*.pxd pyneural/kernels/*.h pyneural/kernels/*.c)
+
+.PHONY: demo test lint bench parity wheel-test clean help
+
+help:
+	@echo "make demo        build, install, train the tagger on the demo corpus"
+	@echo "make test        build, install, run the whole test suite"
+	@echo "make lint        style and types"
+	@echo "make parity      compare every output and gradient with PyTorch's"
+	@echo "make bench       time training steps beside PyTorch's"
+	@echo "make wheel-test  build a wheel and try it in an empty environment"
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pyneural needs Python 3.11 or later, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# The stamp of an extra is renewed when what is compiled or declared changes.
+$(VENV)/installed-%: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet -e '.[$*]'
+	@touch $@
+
+demo: $(VENV)/installed-demo
+	$(BIN)/pyneural demo
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# PyTorch is heavy and stays out of the other environments.
+parity:
+	$(MAKE) $(VENV)-parity/installed-parity VENV=$(VENV)-parity
+	$(VENV)-parity/bin/python -m pytest -q pyneural/test/parity
+
+bench:
+	$(MAKE) $(VENV)-parity/installed-parity VENV=$(VENV)-parity
+	$(VENV)-parity/bin/python -m benchmarks.tagger_step
+
+wheel-test: $(VENV)/installed-wheel
+	rm -rf dist $(VENV)-wheel
+	$(BIN)/python -m build --quiet --wheel
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip install --quiet dist/*.whl
+	cd $(VENV)-wheel && bin/pyneural demo --out model --epochs 2
+	cd $(VENV)-wheel && echo 'The ferry to Lisbon was late.' | bin/pyneural predict model
+	cd $(VENV)-wheel && bin/python -m pyneural.samples.crf_tagger --epochs 2
+
+clean:
+	rm -rf build dist $(VENV) $(VENV)-* pyneural.egg-info pyneural/kernels/*.so

@@ -1,0 +1,355 @@
+"""One training step of a tagger, pyneural against PyTorch: forward, backward, momentum update, on one thread.
+
+    python -m benchmarks.tagger_step [--pairs 100] [--json FILE] [--no-compile]
+
+The network is an embedding, a bidirectional GRU, a dense layer and a CRF. Both sides are given the same
+weights and the same ready-made batches, and must agree on the loss and on every gradient before anything is
+timed. Then every form in which a PyTorch user might write the step is timed, and the fastest (by minimum) of
+those that compute the same function is the peer; its steps and pyneural's are run by turns, so that whatever else
+the machine does falls on both.
+
+The PyTorch forms: the embedding and the GRU on packed rows (`PackedSequence`) or through `pack_padded_sequence`;
+the CRF as pytorch-crf writes it, traced, or through torch.compile (both for these B and T alone: a batch of
+another length is compiled anew); the update fused, over all tensors at once, or tensor by tensor; the gradient
+of the embedding dense, or sparse (its velocity then is a sparse tensor that grows). The padded form is timed for
+interest only: its leftward direction reads the padding, which is another function.
+
+pyneural's update visits the rows of the embedding that the batch used ("lazy", its default); PyTorch's visits
+all. The textbook update (`dense=True`), the same rule as PyTorch's, is paired with the peer too.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import threadpoolctl
+import torch
+import torchcrf
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+import pyneural
+from pyneural import (
+    Bidirectional,
+    Crf,
+    Dense,
+    Embedding,
+    Gru,
+    Network,
+    Packed,
+    Ragged,
+    Sequential,
+    Steps,
+    kernels,
+)
+from pyneural.packing import Batch
+from pyneural.sgd import Momentum
+from pyneural.test.parity.torch_weights import Tie, tie
+
+V, D, H, K, B, T = 5000, 100, 100, 9, 32, 30
+RATE, MOMENTUM = 0.01, 0.9
+
+
+class Prepared(NamedTuple):
+    """One batch, made ready for each side outside the timing."""
+
+    ours: Batch
+    packed: PackedSequence
+    padded: torch.Tensor
+    lengths: torch.Tensor
+    labels: torch.Tensor
+    mask: torch.Tensor
+
+
+def prepare(rng: np.random.Generator) -> Prepared:
+    """B sequences of words and labels; their lengths are Poisson(0.6 T), clipped to 1…T, one of them T."""
+    lengths = np.clip(rng.poisson(0.6 * T, size=B), 1, T)
+    lengths[0] = T
+    steps = Steps(lengths)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids, labels = (Ragged(rng.integers(0, n, size=offsets[-1]), offsets).take(np.arange(B), steps) for n in (V, K))
+    counts = torch.from_numpy(steps.counts)
+
+    def as_packed(rows: Packed) -> PackedSequence:
+        return PackedSequence(torch.from_numpy(rows.rows), counts)
+
+    return Prepared(
+        Batch(ids, labels, steps.rows),
+        as_packed(ids),
+        pad_packed_sequence(as_packed(ids))[0],
+        torch.from_numpy(steps.lengths),
+        pad_packed_sequence(as_packed(labels))[0],
+        torch.from_numpy(np.arange(B) < steps.counts[:, None]),
+    )
+
+
+def our_tagger() -> Network:
+    body = Sequential(Embedding(V, D), Bidirectional(Gru(D, H), Gru(D, H)), Dense(2 * H, K))
+    network = Network(body, Crf(K)).allocate(seed=1)
+    network.loss.transitions.value[...] = np.random.default_rng(2).normal(0, 0.1, (K, K))
+    return network
+
+
+class Theirs(torch.nn.Module):
+    """The same tagger."""
+
+    def __init__(self, sparse: bool = False) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(V, D, sparse=sparse)
+        self.gru = torch.nn.GRU(D, H, bidirectional=True)
+        self.linear = torch.nn.Linear(2 * H, K)
+        self.crf = torchcrf.CRF(K)
+
+    def tie(self, network: Network) -> list[Tie]:
+        words, cells, top = (layer for _, layer in network.body.children())
+        ties = tie(words, self.embedding) + tie(cells, self.gru) + tie(top, self.linear)
+        return ties + tie(network.loss, self.crf)
+
+    def packed_rows(self, batch: Prepared) -> torch.Tensor:
+        """Everything but the CRF on packed rows, which the batch already comes in."""
+        rows = batch.packed._replace(data=self.embedding(batch.packed.data))
+        rows = self.gru(rows)[0]
+        return pad_packed_sequence(rows._replace(data=self.linear(rows.data)))[0]
+
+    def pack_padded(self, batch: Prepared) -> torch.Tensor:
+        """As tutorials have it: padded words, packed for the GRU alone."""
+        rows = pack_padded_sequence(self.embedding(batch.padded), batch.lengths, enforce_sorted=True)
+        return self.linear(pad_packed_sequence(self.gru(rows)[0])[0])
+
+    def padding_read(self, batch: Prepared) -> torch.Tensor:
+        """The GRU over the padding too: another function."""
+        return self.linear(self.gru(self.embedding(batch.padded))[0])
+
+
+class MeanLoss(torch.nn.Module):
+    """A module of tensors alone, which can be traced."""
+
+    def __init__(self, crf: torch.nn.Module) -> None:
+        super().__init__()
+        self.crf = crf
+
+    def forward(self, scores: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return -self.crf(scores, labels, mask, reduction="mean")
+
+
+class Form(NamedTuple):
+    """A way to write the step."""
+
+    name: str
+    step: Callable[[Prepared], float]
+    module: Theirs
+    loss: Callable[[Prepared], torch.Tensor]
+    exact: bool
+    """whether it computes the same function as pyneural"""
+
+
+def form(
+    name: str,
+    network: Network,
+    emissions: str = "packed_rows",
+    crf: str = "",
+    sparse: bool = False,
+    **options: Any,
+) -> Form:
+    """A form with weights and an optimiser of its own.
+
+    emissions: the method of `Theirs` that gives the scores
+    crf: "traced", "compiled", or as it is
+    options: of torch.optim.SGD
+    """
+    module = Theirs(sparse)
+    module.tie(network)
+    optimiser = torch.optim.SGD(module.parameters(), RATE, momentum=MOMENTUM, **options)
+    score: Any = MeanLoss(module.crf)
+    if crf == "compiled":
+        score = torch.compile(score, dynamic=False)
+    elif crf == "traced":
+        example = (
+            torch.zeros(T, B, K),
+            torch.zeros(T, B, dtype=torch.long),
+            torch.ones(T, B, dtype=torch.bool),
+        )
+        score = torch.jit.trace(score, example)
+
+    def loss(batch: Prepared) -> torch.Tensor:
+        return score(getattr(module, emissions)(batch), batch.labels, batch.mask)
+
+    def step(batch: Prepared) -> float:
+        optimiser.zero_grad()
+        value = loss(batch)
+        value.backward()
+        optimiser.step()
+        return value.item()
+
+    return Form(name, step, module, loss, exact=emissions != "padding_read")
+
+
+def forms(network: Network, batch: Prepared, compiled: bool) -> list[Form]:
+    """Every form that works on this platform, warmed up."""
+    wanted: list[tuple[str, dict[str, Any]]] = [
+        ("packed rows, SGD fused", {"fused": True}),
+        ("packed rows, SGD foreach", {"foreach": True}),
+        ("packed rows, SGD tensor by tensor", {"foreach": False}),
+        ("packed rows, SGD foreach, sparse embedding", {"foreach": True, "sparse": True}),
+        ("pack_padded_sequence, SGD fused", {"emissions": "pack_padded", "fused": True}),
+        ("packed rows, CRF traced, SGD fused", {"crf": "traced", "fused": True}),
+        ("padded, SGD fused", {"emissions": "padding_read", "fused": True}),
+    ]
+    if compiled:
+        wanted.append(("packed rows, CRF compiled, SGD fused", {"crf": "compiled", "fused": True}))
+    working = []
+    for name, options in wanted:
+        try:
+            one = form(name, network, **options)
+            for _ in range(5):
+                one.step(batch)
+        except Exception as error:
+            print(f"left out: {name}: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}")
+        else:
+            working.append(one)
+    return working
+
+
+def check_agreement(network: Network, one: Form, batch: Prepared) -> None:
+    """Raises AssertionError where a form's loss or gradient is not pyneural's, as far as float32 goes."""
+    ties = one.module.tie(network)
+    one.module.zero_grad()
+    theirs = one.loss(batch)
+    theirs.backward()
+    ours = network.loss_and_gradient(batch.ours)
+    assert abs(ours - theirs.item()) <= 1e-5 * abs(ours), f"{one.name}: loss {theirs.item()}, pyneural's {ours}"
+    for each in ties:
+        difference = np.linalg.norm(each.parameter.grad - each.gradient) / np.linalg.norm(each.parameter.grad)
+        assert difference <= 1e-4, f"{one.name}: gradient of {each.name} differs by {difference:.2g}"
+
+
+Step = Callable[[Prepared], float]
+
+
+def our_step(dense: bool) -> Step:
+    network, optimiser = our_tagger(), Momentum(RATE, MOMENTUM, dense=dense)
+
+    def step(batch: Prepared) -> float:
+        loss = network.loss_and_gradient(batch.ours)
+        optimiser.step(network)
+        return loss
+
+    return step
+
+
+def by_turns(steps: dict[str, Step], batches: list[Prepared], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each step of each kind, one of each a round, all on the same batch."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        for batch in batches:
+            step(batch)
+    for i in range(rounds):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            step(batches[i % len(batches)])
+            times[name].append(1e3 * (time.perf_counter() - begin))
+    return times
+
+
+class Row(NamedTuple):
+    """A line of the result."""
+
+    name: str
+    minimum: float
+    median: float
+
+
+def rows_of(times: dict[str, list[float]]) -> list[Row]:
+    return [Row(name, min(each), statistics.median(each)) for name, each in times.items()]
+
+
+def environment() -> dict[str, str]:
+    """What the figures depend on."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "pyneural": pyneural.__version__,
+        "instructions": str(kernels.isa),
+    }
+
+
+def measure(pairs: int, compiled: bool) -> dict[str, Any]:
+    batches = [prepare(np.random.default_rng(seed)) for seed in range(8)]
+    network = our_tagger()
+    candidates = forms(network, batches[0], compiled)
+    for one in candidates:
+        if one.exact:
+            check_agreement(network, one, batches[0])
+    tried = rows_of(by_turns({one.name: one.step for one in candidates}, batches, 24))
+    exact = {one.name: one.step for one in candidates if one.exact}
+    peer = min((row for row in tried if row.name in exact), key=lambda row: row.minimum).name
+    return {
+        "benchmark": "tagger_step",
+        "sizes": {"V": V, "D": D, "H": H, "K": K, "B": B, "T": T, "rows": [b.ours.items for b in batches]},
+        "environment": environment(),
+        "pairs": pairs,
+        "peer": peer,
+        "paired": {
+            name: paired(our_step(dense), exact[peer], batches, pairs)
+            for name, dense in (("pyneural", False), ("pyneural, dense=True", True))
+        },
+        "forms tried": [row._asdict() for row in tried],
+    }
+
+
+def paired(ours: Step, theirs: Step, batches: list[Prepared], pairs: int) -> dict[str, Any]:
+    """The two by turns: both times, and their ratio by minima, by medians, and as the median over pairs."""
+    times = by_turns({"pyneural": ours, "peer": theirs}, batches, pairs)
+    mine, other = rows_of(times)
+    ratios = [b / a for a, b in zip(times["pyneural"], times["peer"], strict=True)]
+    return {
+        "pyneural": mine._asdict(),
+        "peer": other._asdict(),
+        "ratios": [other.minimum / mine.minimum, other.median / mine.median, statistics.median(ratios)],
+    }
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result as a table."""
+
+    def line(name: str, row: dict[str, Any]) -> str:
+        return f"{name:56} {row['minimum']:8.2f} {row['median']:8.2f}"
+
+    lines = [f"{'one step, one thread, float32':56} {'min ms':>8} {'median':>8}"]
+    lines += [line(f"PyTorch: {row['name']}", row) for row in result["forms tried"]]
+    for name, pair in result["paired"].items():
+        lines += ["", line(name, pair["pyneural"]), line(f"PyTorch: {result['peer']}", pair["peer"])]
+        minimum, median, each = pair["ratios"]
+        lines.append(
+            f"PyTorch / pyneural: {minimum:.2f} by minimum, {median:.2f} by median, "
+            f"{each:.2f} median over {result['pairs']} pairs"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=100, help="steps of each side, by turns")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out: it takes minutes")
+    parser.add_argument("--json", metavar="FILE", help="also write the result here")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit and torch.compile announce their own ways
+        result = measure(arguments.pairs, not arguments.no_compile)
+    print(report(result))
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""NumPy: the specification of every kernel, with the same names and signatures as the compiled twins.
+
+Written to be read next to the equations, not to be fast. Outputs are arrays that the caller supplies. Packed rows:
+`counts[t]` sequences are alive at step t, longest sequence first, so the rows of step t are
+`offset[t] : offset[t] + counts[t]` and belong to sequences 0 .. counts[t] - 1.
+"""
+
+from pyneural.kernels.reference.crf import crf_marginals, crf_path_scores, crf_viterbi
+from pyneural.kernels.reference.elementwise import (
+    activation_backward,
+    activation_forward,
+    dropout_mask,
+    exponential,
+    softmax,
+    softmax_gradient,
+)
+from pyneural.kernels.reference.embedding import distinct, gather, scatter_add, zero_rows
+from pyneural.kernels.reference.linear import affine, column_sums, matmul
+from pyneural.kernels.reference.optimisers import adam_step, momentum_step, sgd_step, sum_of_squares
+from pyneural.kernels.reference.recurrent import (
+    gru_backward,
+    gru_forward,
+    lstm_backward,
+    lstm_forward,
+    rnn_backward,
+    rnn_forward,
+)
+
+__all__ = [
+    "activation_backward",
+    "activation_forward",
+    "adam_step",
+    "affine",
+    "column_sums",
+    "crf_marginals",
+    "crf_path_scores",
+    "crf_viterbi",
+    "distinct",
+    "dropout_mask",
+    "exponential",
+    "gather",
+    "gru_backward",
+    "gru_forward",
+    "lstm_backward",
+    "lstm_forward",
+    "matmul",
+    "momentum_step",
+    "rnn_backward",
+    "rnn_forward",
+    "scatter_add",
+    "sgd_step",
+    "softmax",
+    "softmax_gradient",
+    "sum_of_squares",
+    "zero_rows",
+]
