@@ -20,12 +20,16 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-# The stamp of an extra is renewed when what is compiled or declared changes.
+# A stamp is renewed when what is compiled or declared changes.
+$(VENV)/installed: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
 $(VENV)/installed-%: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet -e '.[$*]'
 	@touch $@
 
-demo: $(VENV)/installed-demo
+demo: $(VENV)/installed
 	$(BIN)/pyneural demo
 
 test: $(VENV)/installed-test

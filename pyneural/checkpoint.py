@@ -56,7 +56,7 @@ def read_metadata(path: Path | str, metadata: dict[str, str], kind: str) -> dict
         raise FormatError(f"{path}: is not a pyneural {kind} file")
     try:
         described = {name: json.loads(text) for name, text in metadata.items() if name != "pyneural"}
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, nested too deep
         raise FormatError(f"{path}: its metadata is not JSON: {error}") from error
     version = described.pop("version", None)
     if version != VERSION:
@@ -108,7 +108,8 @@ class Checkpoints:
 
     def names(self) -> list[str]:
         """Those kept, oldest first."""
-        return sorted(path.stem for path in self.folder.glob("step-*.safetensors") if re.search(r"-\d+$", path.stem))
+        found = (path.stem for path in self.folder.glob("step-*.safetensors"))
+        return sorted((name for name in found if re.fullmatch(r"step-\d+", name)), key=lambda name: int(name[5:]))
 
     def clear(self) -> None:
         """Deletes them all: a new run starts."""
@@ -118,7 +119,8 @@ class Checkpoints:
     def save(
         self, network: Network, optimiser: OptimiserState, epoch: float, training: dict[str, Any], best: Array | None
     ) -> str:
-        """Writes one, then deletes the oldest above `keep`; returns its name."""
+        """Writes one, then deletes those above `keep`: first the ones of later steps, left by a run that was given up,
+        then the oldest. Returns its name."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"step-{optimiser.steps:08d}"
         tensors = _parameters(network)
@@ -130,17 +132,21 @@ class Checkpoints:
         described = {
             "epoch": epoch,
             "steps": optimiser.steps,
+            "seed": int(network.seed),
             "draws": network.draws,
             "optimiser": optimiser.config(),
             "training": training,
         }
         safetensors.write(self.folder / f"{name}.safetensors", tensors, _metadata("checkpoint", network, described))
-        for old in self.names()[: -self.keep]:
+        names = self.names()
+        later = names.index(name) + 1
+        for old in (names[later:][::-1] + names[:later])[: -self.keep]:
             (self.folder / f"{old}.safetensors").unlink()
         return name
 
     def load(self, network: Network, optimiser: OptimiserState, name: str | None = None) -> Saved | None:
-        """Puts values, optimiser state and random draws back in place, from the last checkpoint or the one named.
+        """Puts values, optimiser state, and seed and count of the random draws back in place, from the last checkpoint
+        or the one named.
 
         None where the folder holds no checkpoint. Raises FormatError where one does not fit network or optimiser, and
         ValueError where the one named is not there.
@@ -154,11 +160,23 @@ class Checkpoints:
         path = self.folder / f"{name}.safetensors"
         tensors, metadata = safetensors.read(path)
         described = read_metadata(path, metadata, "checkpoint")
-        if described["network"] != json.loads(json.dumps(network.config())):
-            raise FormatError(f"{path}: was saved from another network: {described['network']}")
-        saved_by, ours = described["optimiser"]["class"], optimiser.config()["class"]
+        for key, kind in (("optimiser", dict), ("training", dict), ("steps", int), ("seed", int), ("draws", int)):
+            if not isinstance(described.get(key), kind):
+                raise FormatError(f"{path}: has no {key!r} in its metadata, or not of the right kind")
+        if described.get("network") != json.loads(json.dumps(network.config())):
+            raise FormatError(f"{path}: was saved from another network: {described.get('network')}")
+        saved_by, ours = described["optimiser"].get("class"), optimiser.config()["class"]
         if saved_by != ours:
             raise FormatError(f"{path}: was saved with optimiser {saved_by}, not {ours}")
+        if list(tensors)[: len(network.slots)] != [slot.name for slot in network.slots]:
+            raise FormatError(f"{path}: its parameters are others, or in another order: {', '.join(tensors)}")
+        for key, tensor in tensors.items():
+            flat = key == "best_values" or key.startswith("optimiser.")
+            if tensor.dtype != network.dtype or (flat and tensor.shape != network.grads.shape):
+                raise FormatError(
+                    f"{path}: {key!r} is {tensor.dtype} {tensor.shape}, which does not fit the network's "
+                    f"{network.dtype} {network.grads.shape}"
+                )
         fill(network, tensors, path)
         optimiser.steps = described["steps"]
         optimiser.state = {
@@ -166,7 +184,8 @@ class Checkpoints:
             for key, tensor in tensors.items()
             if key.startswith("optimiser.")
         }
-        network.draws = described["draws"]
+        network.seed, network.draws = described["seed"], described["draws"]
+        network.reset_state()
         for where, layer in _carrying(network):
             if f"carried.{where}" in tensors:
                 layer._carried[True] = tensors[f"carried.{where}"].copy()

@@ -18,6 +18,12 @@ from pyneural.packing import Gathered, Packed, steps_of
 Array = NDArray[np.floating]
 
 
+def _check_layers(name: str, layers: tuple[Any, ...]) -> None:
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}: expected layers, got {type(layer).__name__}")
+
+
 class Combining(Layer):
     """A layer that passes whole batches to the layers it is made of."""
 
@@ -37,6 +43,7 @@ class Sequential(Combining):
     def __init__(self, *layers: Layer) -> None:
         if not layers:
             raise ValueError("layers: expected at least one")
+        _check_layers("layers", layers)
         for below, above in pairwise(layers):
             given, expected = getattr(below, "dim_out", None), getattr(above, "dim_in", None)
             if given is not None and expected is not None and given != expected:
@@ -157,6 +164,7 @@ class Concatenate(Combining):
     def __init__(self, *branches: Layer, **named: Layer) -> None:
         if bool(branches) == bool(named):
             raise ValueError("branches: expected some by position, or some by name")
+        _check_layers("branches", (*branches, *named.values()))
         self.branches: dict[str, Layer] = named or {str(i): branch for i, branch in enumerate(branches)}
         self.shared = not named
 

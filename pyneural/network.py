@@ -53,6 +53,9 @@ class Network(Layer):
         for name, part, kind in (("body", body, Layer), ("loss", loss, Loss)):
             if not isinstance(part, kind):
                 raise TypeError(f"{name}: expected a {kind.__name__}, got {type(part).__name__}")
+        given, expected = getattr(body, "dim_out", None), getattr(loss, "dim_in", None)
+        if given is not None and expected is not None and given != expected:
+            raise ValueError(f"loss: {type(loss).__name__} expects {expected} inputs, the body gives {given}")
         self.body, self.loss = body, loss
         seen: dict[int, str] = {}
         for name, layer in self.descendants():
@@ -281,8 +284,8 @@ class Network(Layer):
     def backward(self, dy: Array) -> Any:
         return self.body.backward(dy)
 
-    def reset_state(self) -> None:
-        """Recurrent layers forget what they carry over."""
+    def reset_state(self, training: bool | None = None) -> None:
+        """Recurrent layers forget what they carry over: in training, in inference, or by default both."""
         for _, layer in self.descendants():
             if isinstance(layer, Recurrent):
-                layer.reset_state()
+                layer.reset_state(training)

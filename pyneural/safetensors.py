@@ -21,6 +21,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", 
           "BOOL": "|b1"}  # fmt: skip
 NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
 LARGEST_HEADER = 100_000_000  # bytes; the limit that other readers of the format have
+MOST_DIMENSIONS = 32  # of a tensor; NumPy before 2 had as many
 
 
 class FormatError(ValueError):
@@ -78,7 +79,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
         dtype, shape = np.dtype(DTYPES[entry["dtype"]]), entry["shape"]
         if begin != end or stop - begin != prod(shape) * dtype.itemsize or stop > len(body):
             raise FormatError(f"{path}: tensor {name!r} lies at {begin}:{stop}, which does not fit its shape {shape}")
-        tensors[name] = np.frombuffer(body[begin:stop].tobytes(), dtype=dtype).reshape(shape)
+        try:
+            tensors[name] = np.frombuffer(body[begin:stop].tobytes(), dtype=dtype).reshape(shape)
+        except ValueError as error:  # no numbers at all, of which there would be too many in the other dimensions
+            raise FormatError(f"{path}: tensor {name!r} has an impossible shape {shape}") from error
         end = stop
     if end != len(body):
         raise FormatError(f"{path}: {len(body) - end} bytes too many after the tensors")
@@ -87,7 +91,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
 
 def _header(path: Path, data: NDArray[np.uint8]) -> dict[str, Any]:
     head = data[:16].tobytes()
-    if head[:1] == b"\x80" or head[:2] == b"PK":
+    if head[8:9] != b"{" and (head[:1] == b"\x80" or head[:2] == b"PK"):
         raise FormatError(
             f"{path}: looks like a pickle or a zip archive, which pyneural never loads; expected safetensors"
         )
@@ -95,19 +99,32 @@ def _header(path: Path, data: NDArray[np.uint8]) -> dict[str, Any]:
     if len(data) < 8 or length > min(len(data) - 8, LARGEST_HEADER) or head[8:9] != b"{":
         raise FormatError(f"{path}: is not a safetensors file (no header found), or is cut short")
     try:
-        header = json.loads(data[8 : 8 + length].tobytes().decode())
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        header = json.loads(data[8 : 8 + length].tobytes().decode(), object_pairs_hook=_distinct)
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of thousands of digits, nested too deep
         raise FormatError(f"{path}: its header is not JSON: {error}") from error
     if not isinstance(header, dict):
         raise FormatError(f"{path}: its header is not a JSON object")
     return header
 
 
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, in which no name may stand twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"there is more than one {next(name for name in found if names.count(name) > 1)!r}")
+    return found
+
+
 def _offsets(path: Path, name: str, entry: Any) -> tuple[int, int]:
     """The entry's place, once its own form is known to be right."""
 
     def whole(values: Any) -> bool:
-        return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+        return (
+            isinstance(values, list)
+            and len(values) <= MOST_DIMENSIONS
+            and all(type(value) is int and 0 <= value < 2**63 for value in values)
+        )
 
     if (
         not isinstance(entry, dict)

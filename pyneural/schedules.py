@@ -10,6 +10,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 
+def _check(name: str, value: float, *, above: bool = False) -> None:
+    """Raises ValueError unless it is a finite number from 0, or above 0."""
+    if not (math.isfinite(value) and (value > 0 if above else value >= 0)):
+        raise ValueError(f"{name}: expected a finite number {'above' if above else 'from'} 0, got {value!r}")
+
+
 class Schedule(ABC):
     """rate = schedule(epoch)"""
 
@@ -23,6 +29,9 @@ class Constant(Schedule):
 
     rate: float
 
+    def __post_init__(self) -> None:
+        _check("rate", self.rate)
+
     def __call__(self, epoch: float) -> float:
         return self.rate
 
@@ -34,6 +43,10 @@ class Halving(Schedule):
     rate: float
     every: float
 
+    def __post_init__(self) -> None:
+        _check("rate", self.rate)
+        _check("every", self.every, above=True)
+
     def __call__(self, epoch: float) -> float:
         return self.rate * 0.5 ** math.floor(epoch / self.every)
 
@@ -44,6 +57,10 @@ class InverseTime(Schedule):
 
     rate: float
     decay: float
+
+    def __post_init__(self) -> None:
+        _check("rate", self.rate)
+        _check("decay", self.decay)
 
     def __call__(self, epoch: float) -> float:
         return self.rate / (1 + self.decay * epoch)
@@ -57,6 +74,11 @@ class Cosine(Schedule):
     epochs: float
     final: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check("rate", self.rate)
+        _check("epochs", self.epochs, above=True)
+        _check("final", self.final)
+
     def __call__(self, epoch: float) -> float:
         done = min(max(epoch / self.epochs, 0.0), 1.0)
         return self.final + (self.rate - self.final) * 0.5 * (1 + math.cos(math.pi * done))
@@ -69,6 +91,10 @@ class WarmUp(Schedule):
     schedule: Schedule | float
     epochs: float
 
+    def __post_init__(self) -> None:
+        as_schedule(self.schedule)
+        _check("epochs", self.epochs, above=True)
+
     def __call__(self, epoch: float) -> float:
         return as_schedule(self.schedule)(epoch) * min(1.0, epoch / self.epochs)
 
@@ -77,6 +103,5 @@ def as_schedule(rate: Schedule | float) -> Schedule:
     """A number is a constant schedule."""
     if isinstance(rate, Schedule):
         return rate
-    if not rate >= 0:
-        raise ValueError(f"rate: expected a number from 0 or a schedule, got {rate!r}")
+    _check("rate", rate)
     return Constant(float(rate))

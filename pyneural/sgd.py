@@ -58,8 +58,8 @@ class Optimiser(ABC):
         for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: expected a number above 0 or None, got {value}")
-        if l2 < 0:
-            raise ValueError(f"l2: expected a number from 0, got {l2}")
+        if not 0 <= l2 < math.inf:
+            raise ValueError(f"l2: expected a finite number from 0, got {l2}")
         self.l2, self.clip_norm, self.clip_value, self.dense = l2, clip_norm, clip_value, dense
         self.steps = 0
         """steps taken"""
@@ -77,6 +77,8 @@ class Optimiser(ABC):
                 f"values, grads: expected two vectors of one shape and type, got {values.shape} {values.dtype}, "
                 f"{grads.shape} {grads.dtype}"
             )
+        if values.dtype not in (np.float32, np.float64):
+            raise TypeError(f"values, grads: expected float32 or float64, got {values.dtype}")
         if any(state.shape != grads.shape or state.dtype != grads.dtype for state in self.state.values()):
             raise ValueError("grads: is not of the shape and type of the steps before; use one optimiser a network")
         for name in self.states:

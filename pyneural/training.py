@@ -23,6 +23,7 @@ from pyneural.checkpoint import Checkpoints
 from pyneural.network import Network
 from pyneural.packing import Batch
 from pyneural.parallel.threads import Threads
+from pyneural.safetensors import FormatError
 from pyneural.sgd import Optimiser
 
 logger = logging.getLogger("pyneural")
@@ -54,6 +55,12 @@ class Position:
     best_epoch: float = 0.0
     since_best: int = 0
     """evaluations since the best one"""
+    pending_batches: int = 0
+    """since the last report, as are the three that follow"""
+    pending_items: int = 0
+    pending_seconds: float = 0.0
+    pending_loss: float = 0.0
+    """sum"""
 
 
 @dataclass(frozen=True)
@@ -179,7 +186,11 @@ def fit(
             raise ValueError("resume: expected checkpoints to resume from, got None")
         saved = checkpoints.load(network, optimiser, None if resume is True else resume)
         if saved is not None:
-            history, best = _restored(saved.training), saved.best_values
+            try:
+                history, best = _restored(saved.training), saved.best_values
+            except (KeyError, TypeError) as error:
+                where = checkpoints.folder / saved.name
+                raise FormatError(f"{where}: where training stood is malformed: {error}") from error
             logger.info("resumed from %s, epoch %.2f", saved.name, _epoch(history.position, per_epoch))
     position = history.position
     reporter = _Reporter(network, optimiser, per_epoch, position)
@@ -193,7 +204,10 @@ def fit(
         if checkpoints is not None:
             checkpoints.save(network, optimiser, _epoch(position, per_epoch), asdict(history), best)
 
-    for _ in _steps(network, batches, optimiser, epochs, reporter, parallel):
+    def patience_lost() -> bool:
+        return patience is not None and position.since_best >= patience
+
+    for _ in () if patience_lost() else _steps(network, batches, optimiser, epochs, reporter, parallel):
         if _due(position, per_epoch, report_every):
             history.records.append(reporter.report())
             tell(history.records[-1])
@@ -210,10 +224,11 @@ def fit(
             tell(history.evaluations[-1])
         if checkpoints is not None and _due(position, per_epoch, save_every):
             save()
-        if patience is not None and position.since_best >= patience:
-            history.stopped_early = True
-            logger.info("stopped early: the best was at epoch %.2f", position.best_epoch)
+        if patience_lost():
             break
+    if patience_lost():
+        history.stopped_early = True
+        logger.info("stopped early: the best was at epoch %.2f", position.best_epoch)
     save()
     if best is not None:
         network.values[: len(best)] = best
@@ -225,18 +240,14 @@ class _Reporter:
 
     def __init__(self, network: Network, optimiser: Optimiser, per_epoch: int, position: Position) -> None:
         self.network, self.optimiser, self.per_epoch, self.position = network, optimiser, per_epoch, position
-        self._start()
-
-    def _start(self) -> None:
-        self.batches, self.items, self.seconds, self.total = 0, 0, 0.0, 0.0
 
     def count(self, loss: float, update: float, items: int, seconds: float) -> None:
         self.last, self.update = loss, update
-        self.batches += 1
-        self.items += items
-        self.seconds += seconds
-        self.total += loss
         place = self.position
+        place.pending_batches += 1
+        place.pending_items += items
+        place.pending_seconds += seconds
+        place.pending_loss += loss
         place.smoothed = SMOOTHING * place.smoothed + (1 - SMOOTHING) * loss
         place.seconds += seconds
         place.items += items
@@ -245,22 +256,23 @@ class _Reporter:
             place.epoch, place.batch = place.epoch + 1, 0
 
     def report(self) -> Progress:
-        epoch = _epoch(self.position, self.per_epoch)
-        steps = self.position.epoch * self.per_epoch + self.position.batch
+        place = self.position
+        epoch = _epoch(place, self.per_epoch)
+        steps = place.epoch * self.per_epoch + place.batch
         trained = self.network.values[: len(self.network.grads)]
         record = Progress(
             epoch=epoch,
             step=steps,
-            loss=self.total / self.batches,
+            loss=place.pending_loss / place.pending_batches,
             last_loss=self.last,
-            smoothed_loss=self.position.smoothed / (1 - SMOOTHING**steps),
+            smoothed_loss=place.smoothed / (1 - SMOOTHING**steps),
             update_ratio=self.update / max(float(np.linalg.norm(trained)), 1e-30),
             rate=self.optimiser.rate(epoch),
-            seconds_per_batch=self.seconds / self.batches,
-            seconds_per_item=self.seconds / max(self.items, 1),
-            seconds_per_epoch=self.seconds / self.batches * self.per_epoch,
+            seconds_per_batch=place.pending_seconds / place.pending_batches,
+            seconds_per_item=place.pending_seconds / max(place.pending_items, 1),
+            seconds_per_epoch=place.pending_seconds / place.pending_batches * self.per_epoch,
         )
-        self._start()
+        place.pending_batches, place.pending_items, place.pending_seconds, place.pending_loss = 0, 0, 0.0, 0.0
         return record
 
 
@@ -279,10 +291,10 @@ def _steps(
     while position.epoch * per_epoch + position.batch < last:
         if position.batch == 0:
             network.reset_state()
-        mark = time.perf_counter()
+        mark, before = time.perf_counter(), (position.epoch, position.batch)
         for batch in batches.epoch(position.epoch, position.batch):
             # batch b of the first epoch is stepped at time b / per_epoch, so a warm-up starts just above 0
-            now = _epoch(position, per_epoch) + 1 / per_epoch
+            now = position.epoch + (position.batch + 1) / per_epoch
             loss = gradient(batch)
             if not math.isfinite(loss):
                 raise FloatingPointError(
@@ -295,6 +307,8 @@ def _steps(
             if position.epoch * per_epoch + position.batch >= last:
                 return
             mark = time.perf_counter()
+        if (position.epoch, position.batch) == before:
+            raise ValueError(f"batches: expected {per_epoch} in an epoch, got {position.batch}")
 
 
 def _check_period(name: str, period: float) -> None:
@@ -321,10 +335,11 @@ def _restored(described: dict[str, Any]) -> History:
 
 
 def scorer(batches: BatchSource) -> Callable[[Network], float]:
-    """An `evaluate` for `fit`: minus the mean loss over the batches of one epoch."""
+    """An `evaluate` for `fit`: minus the mean loss over the batches of one epoch. What recurrent layers carry from
+    batch to batch in training is left as it is."""
 
     def score(network: Network) -> float:
-        network.reset_state()
+        network.reset_state(training=False)
         total, weights = 0.0, 0.0
         for batch in batches.epoch(0):
             weight = network.weight(batch)

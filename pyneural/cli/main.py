@@ -1,9 +1,11 @@
 """Commands. What is wrong with what the user gave is said in one line on standard error, with exit status 1."""
 
+import io
 import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ EXAMPLES = 5
 
 def main() -> None:
     """The console script: errors of the user's making have no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # as what is read, whatever the terminal's own encoding
     try:
         commands(standalone_mode=False)
     except click.ClickException as error:
@@ -32,9 +37,6 @@ def main() -> None:
     except click.Abort:
         click.echo("aborted", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone, there is nobody left to tell
-        sys.exit(141)
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         click.echo(f"Error: {_said(error)}", err=True)
         sys.exit(1)
@@ -78,6 +80,10 @@ COLUMNS: list[Callable[[Any], Any]] = [
     click.option("--tag-column", default=-1, show_default=True, help="Column of the tags."),
 ]
 FILE = click.Path(path_type=Path)
+AT_LEAST_1 = click.IntRange(min=1)
+SEED = click.IntRange(0, 2**63 - 1)
+ABOVE_0 = click.FloatRange(0, 1e3, min_open=True)
+RATE = click.FloatRange(0, 1, max_open=True)
 
 
 def columns(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,23 +93,33 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@commands.command()
+@commands.command(short_help="Train a tagger on files of CoNLL columns.")
 @click.option("--train", "train_file", type=FILE, required=True, help="CoNLL columns to train on.")
 @click.option("--dev", type=FILE, required=True, help="CoNLL columns that choose the best epoch.")
 @click.option("--test", type=FILE, help="CoNLL columns, scored once at the end.")
 @click.option("--out", type=FILE, required=True, help=f"Folder for {MODEL} and {METRICS}.")
 @click.option("--embeddings", help="Word vectors: a GloVe or word2vec text file (.gz too), or glove-6b-50d.")
 @click.option("--cell", type=click.Choice(sorted(CELLS)), default="gru", show_default=True)
-@click.option("--hidden", default=100, show_default=True, help="Units of each direction.")
-@click.option("--layers", default=1, show_default=True, help="Bidirectional layers, one on the other.")
+@click.option("--hidden", type=AT_LEAST_1, default=100, show_default=True, help="Units of each direction.")
+@click.option("--layers", type=AT_LEAST_1, default=1, show_default=True, help="Bidirectional layers, one on the other.")
 @click.option("--loss", type=click.Choice(["crf", "softmax"]), default="crf", show_default=True)
-@click.option("--dropout", default=Options.dropout, show_default=True)
-@click.option("--epochs", default=30, show_default=True, help="Passes over the training data, at most.")
-@click.option("--batch-size", default=Experiment.batch_size, show_default=True, help="Sentences in a batch.")
-@click.option("--rate", default=Experiment.rate, show_default=True, help="Adam's rate at the start.")
-@click.option("--patience", default=10, show_default=True, help="Epochs without a better dev score before stopping.")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--threads", default=1, show_default=True, help="Threads that share each batch.")
+@click.option("--dropout", type=RATE, default=Options.dropout, show_default=True, help="Share dropped in training.")
+@click.option(
+    "--epochs", type=AT_LEAST_1, default=30, show_default=True, help="Passes over the training data, at most."
+)
+@click.option(
+    "--batch-size", type=AT_LEAST_1, default=Experiment.batch_size, show_default=True, help="Sentences in a batch."
+)
+@click.option("--rate", type=ABOVE_0, default=Experiment.rate, show_default=True, help="Adam's rate at the start.")
+@click.option(
+    "--patience",
+    type=AT_LEAST_1,
+    default=10,
+    show_default=True,
+    help="Epochs without a better dev score before stopping.",
+)
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of all that is drawn at random.")
+@click.option("--threads", type=AT_LEAST_1, default=1, show_default=True, help="Threads that share each batch.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")
 @columns
 def train(train_file: Path, resume: bool, **given: Any) -> None:
@@ -113,23 +129,19 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
     """
     started = time.perf_counter()
     options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "loss", "dropout")})
-    for name in ("epochs", "batch_size", "patience", "threads"):
-        if given[name] < 1:
-            raise click.BadParameter(
-                f"expected at least 1, got {given[name]}", param_hint=f"--{name.replace('_', '-')}"
-            )
     experiment = Experiment(train=train_file, options=options, **given)
     _train(experiment, resume, started)
 
 
 def _train(experiment: Experiment, resume: bool, started: float) -> tuple[Tagger, dict[str, Any]]:
-    logging.getLogger("pyneural").addHandler(_Heading())
-    logging.getLogger("pyneural").setLevel(logging.INFO)
-    logging.getLogger("pyneural").propagate = False
     screen = Screen(experiment.epochs)
-    tagger, figures = experiment.run(
-        resume=resume, callbacks=[screen], report_every=1 / PROGRESS_PER_EPOCH if screen.live else 1.0, started=started
-    )
+    with _headings():
+        tagger, figures = experiment.run(
+            resume=resume,
+            callbacks=[screen],
+            report_every=1 / PROGRESS_PER_EPOCH if screen.live else 1.0,
+            started=started,
+        )
     for part, scores in figures["scores"].items():
         click.echo(f"\n{part}:\n{scores.table()}")
     click.echo(
@@ -138,6 +150,21 @@ def _train(experiment: Experiment, resume: bool, started: float) -> tuple[Tagger
     )
     click.echo(f"model: {experiment.out / MODEL}   figures: {experiment.out / METRICS}")
     return tagger, figures
+
+
+@contextmanager
+def _headings() -> Iterator[None]:
+    """What is logged is shown, and afterwards logging is as it was."""
+    logger, handler = logging.getLogger("pyneural"), _Heading()
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
 
 
 class _Heading(logging.Handler):
@@ -171,14 +198,16 @@ def evaluate(folder: Path, file: Path, word_column: int, tag_column: int) -> Non
 )
 @click.option("--word-column", default=0, show_default=True, help="Column of the words, for conll.")
 def predict(folder: Path, file: Path, form: str, word_column: int) -> None:
-    """Tag a FILE, or standard input."""
+    """Tag a FILE, or standard input where there is none or "-"; the result goes to standard output, in UTF-8."""
     tagger = Tagger.load(folder)
     if form == "conll":
-        source = "/dev/stdin" if str(file) == "-" else file
+        source = click.get_binary_stream("stdin") if str(file) == "-" else file
         corpus = read_columns(source, word_column, None)
         write_columns(sys.stdout, zip(corpus.words, tagger.tag(corpus.words), strict=True), documents=corpus.documents)
+        sys.stdout.flush()  # here, where a reader that has gone is no news
         return
-    for lines in chunks_of(_lines(file), LINES_AT_ONCE):
+    typed = str(file) == "-" and sys.stdin.isatty()
+    for lines in chunks_of(_lines(file), 1 if typed else LINES_AT_ONCE):
         sentences = [words_of(line) for line in lines]
         for words, tags in zip(sentences, tagger.tag(sentences), strict=True):
             click.echo(marked(words, tags, tagger.scheme))
@@ -191,15 +220,18 @@ def _lines(file: Path) -> Iterator[str]:
     with click.open_file(str(file), "rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                yield line.decode("utf-8").rstrip("\r\n")
+                text = line.decode("utf-8").rstrip("\r\n")
+                yield text.removeprefix("\ufeff") if number == 1 else text
             except UnicodeDecodeError as error:
-                raise ValueError(f"{name}:{number}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+                raise ValueError(
+                    f"{name}:{number}: is not UTF-8 text: {error.reason} at byte {error.start + 1}"
+                ) from None
 
 
-@commands.command()
+@commands.command(short_help="Train on the small corpus that comes along, in under a minute.")
 @click.option("--out", type=FILE, default=Path("demo-model"), show_default=True, help="Folder for the model.")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--epochs", default=20, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of all that is drawn at random.")
+@click.option("--epochs", type=AT_LEAST_1, default=20, show_default=True, help="Passes over the training data.")
 def demo(out: Path, seed: int, epochs: int) -> None:
     """Train a named-entity tagger on the small corpus that comes with pyneural, in under a minute."""
     started = time.perf_counter()

@@ -94,9 +94,10 @@ class Recurrent(Layer):
         """The initial state (B, states · H) of the sequences of the batches to come; None for zeros."""
         self._initial = None if state is None else np.asarray(state, dtype=self.dtype)
 
-    def reset_state(self) -> None:
-        """Forgets what was carried over, as at the start of a stream."""
-        self._carried.clear()
+    def reset_state(self, training: bool | None = None) -> None:
+        """Forgets what was carried over, as at the start of a stream: in training, in inference, or by default both."""
+        for kind in (True, False) if training is None else (training,):
+            self._carried.pop(kind, None)
 
     @property
     def final_state(self) -> Array:

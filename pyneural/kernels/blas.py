@@ -12,16 +12,21 @@ import scipy.linalg  # noqa: F401 - loads the library that is looked for
 from threadpoolctl import ThreadpoolController
 
 
+def controllers() -> list[Any]:
+    """threadpoolctl's handles of the BLAS libraries of this process."""
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
 def libraries() -> list[dict[str, Any]]:
     """The BLAS libraries of this process: API, version, threads, file."""
-    return [library.info() for library in ThreadpoolController().select(user_api="blas").lib_controllers]
+    return [library.info() for library in controllers()]
 
 
 def set_threads(count: int) -> None:
-    """Sets the threads of SciPy's BLAS."""
+    """Sets the threads of the BLAS behind the kernels."""
     if count < 1:
         raise ValueError(f"count: expected at least 1, got {count}")
-    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+    for library in controllers():
         if "numpy.libs" not in library.filepath:
             library.set_num_threads(count)
 

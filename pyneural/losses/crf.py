@@ -52,6 +52,10 @@ class Crf(Loss):
         self.transitions = Parameter(labels, labels, init=Zeros())
         self.end = Parameter(labels, init=Zeros())
 
+    @property
+    def dim_in(self) -> int:
+        return self.labels
+
     def weight(self, target: Any, steps: Steps) -> float:
         return float(steps.sequences)
 

@@ -6,7 +6,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, NamedTuple, TextIO, cast, overload
+from typing import IO, BinaryIO, NamedTuple, TextIO, cast, overload
 
 __all__ = ["Corpus", "CorpusError", "Sentence", "read_columns", "write_columns"]
 
@@ -67,8 +67,10 @@ class Corpus(Sequence[Sentence]):
         return f"Corpus(path={self.path!r}, {len(self)} sentences, {self.token_count} tokens)"
 
 
-def read_columns(path: str | os.PathLike[str], word_column: int = 0, tag_column: int | None = -1) -> Corpus:
-    """Reads the words and the tags of a CoNLL column file.
+def read_columns(
+    source: str | os.PathLike[str] | BinaryIO, word_column: int = 0, tag_column: int | None = -1
+) -> Corpus:
+    """Reads the words and the tags of a CoNLL column file: a path, or a binary file open for reading.
 
     The file is UTF-8 (a byte order mark is skipped), plain or compressed with gzip, with LF or CRLF line
     ends. Columns are separated by tabs if the line holds one, otherwise by runs of blanks; blanks around a
@@ -88,13 +90,13 @@ def read_columns(path: str | os.PathLike[str], word_column: int = 0, tag_column:
     """
     selected = {"word": word_column} | ({} if tag_column is None else {"tag": tag_column})
     _check_integers(selected)
-    name = os.fsdecode(path)
+    name, content = _content_of(source)
     sentences: list[Sentence] = []
     documents: list[int] = []
     sentence = Sentence([], [])
     width = first_line = 0
 
-    for number, line in enumerate(_text_of(name).split("\n"), start=1):
+    for number, line in enumerate(_text_of(name, content).split("\n"), start=1):
         fields = _fields_of(line)
         if not fields or _DOCUMENT in fields:
             if sentence.words:
@@ -179,21 +181,30 @@ def _opened(name: str) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(name, "wb")) if name.endswith(".gz") else open(name, "wb")
 
 
-def _text_of(name: str) -> str:
+def _content_of(source: str | os.PathLike[str] | BinaryIO) -> tuple[str, bytes]:
+    """What messages call it, and its bytes as they stand."""
+    if not isinstance(source, str | os.PathLike):
+        name = str(getattr(source, "name", "") or "<stream>")
+        return "standard input" if name == "<stdin>" else name, source.read()
+    name = os.fsdecode(source)
     if os.path.isdir(name):
         raise CorpusError(f"{name}: expected a file, but this is a directory")
     try:
         with open(name, "rb") as file:
-            content = file.read()
+            return name, file.read()
+    except FileNotFoundError as error:
+        raise CorpusError(f"{name}: no such file") from error
+    except OSError as error:
+        raise CorpusError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _text_of(name: str, content: bytes) -> str:
+    try:
         # By content, not by name: a download that unpacks files may keep their names, ending in .gz.
         if content.startswith(_GZIP_MAGIC):
             content = gzip.decompress(content)
-    except FileNotFoundError as error:
-        raise CorpusError(f"{name}: no such file") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise CorpusError(f"{name}: the gzip file is damaged: {error}") from error
-    except OSError as error:
-        raise CorpusError(f"{name}: cannot be read: {error.strerror or error}") from error
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

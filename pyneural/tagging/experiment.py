@@ -1,14 +1,17 @@
 """Training a tagger on files from start to end: what `pyneural train` and `pyneural demo` run."""
 
+import hashlib
 import json
 import logging
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -17,9 +20,11 @@ import scipy
 import pyneural
 from pyneural.checkpoint import Checkpoints
 from pyneural.parallel import Threads
+from pyneural.safetensors import FormatError
 from pyneural.schedules import InverseTime
 from pyneural.sgd import Adam
 from pyneural.tagging.corpus import Corpus, read_columns
+from pyneural.tagging.schemes import recognise
 from pyneural.tagging.scores import Scores
 from pyneural.tagging.tagger import Options, Tagger
 from pyneural.tagging.vectors import Vectors, read_vectors
@@ -68,6 +73,7 @@ class Experiment:
             corpora["test"] = self._read(self.test)
         for corpus in corpora.values():
             logger.info("%s: %d sentences, %d tokens", corpus.path, len(corpus), corpus.token_count)
+        self._check_out()
         vectors = self._vectors(corpora)
         tagger = Tagger.for_corpus(corpora["train"], self.options, vectors=vectors, seed=self.seed)
         logger.info(
@@ -77,12 +83,15 @@ class Experiment:
             len(tagger.vocabulary),
             len(tagger.network.values),
         )
+        if tagger.scheme is None and (odd := _odd_tags(corpora["train"])):
+            logger.warning("%s: learned as plain labels, not chunks, because of the tags %s", self.train, odd)
+        for corpus in list(corpora.values())[1:]:
+            if unseen := tagger.unseen(corpus):
+                logger.warning("%s: %s not in the training data: will be missed", corpus.path, ", ".join(unseen))
         batches = tagger.batches(corpora["train"], self.batch_size, seed=self.seed)
         dev = corpora["dev"]
-        self.out.mkdir(parents=True, exist_ok=True)
         checkpoints = Checkpoints(self.out / "checkpoints", keep=1)
-        if not resume:
-            checkpoints.clear()
+        self._start(checkpoints, self._fixed(tagger, corpora), resume)
         history = fit(
             tagger.network,
             batches,
@@ -114,6 +123,46 @@ class Experiment:
         _write_json(self.out / METRICS, figures)
         return tagger, figures | {"scores": scores}
 
+    def _check_out(self) -> None:
+        """Before hours of training, not after."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.out):
+                pass
+        except OSError as error:
+            raise ValueError(f"{self.out}: is no folder that can be written to: {error.strerror}") from error
+
+    def _fixed(self, tagger: Tagger, corpora: dict[str, Corpus]) -> dict[str, Any]:
+        """What a run that is resumed must have in common with the one before."""
+        return {
+            **asdict(tagger.options),
+            "seed": self.seed,
+            "batch-size": self.batch_size,
+            "rate": self.rate,
+            "embeddings": self.embeddings,
+            "words known": _digest(tagger.vocabulary.words),
+            "train": _digest(list(corpora["train"])),
+            "dev": _digest(list(corpora["dev"])),
+        }
+
+    @staticmethod
+    def _start(checkpoints: Checkpoints, fixed: dict[str, Any], resume: bool) -> None:
+        """A new run deletes the checkpoints of the old; one that is resumed is compared with it."""
+        path = checkpoints.folder / "run.json"
+        if not (resume and checkpoints.names() and path.is_file()):
+            checkpoints.clear()
+            checkpoints.folder.mkdir(exist_ok=True)
+            _write_json(path, fixed)
+            return
+        try:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"{path}: is damaged, so this run can't be resumed: {error}") from error
+        if changed := [
+            f"{name} ({before.get(name)}, now {fixed[name]})" for name in fixed if before.get(name) != fixed[name]
+        ]:
+            raise ValueError(f"{path}: a run is resumed as it was started; what differs: {', '.join(changed)}")
+
     def _read(self, path: Path) -> Corpus:
         return read_columns(path, self.word_column, self.tag_column)
 
@@ -140,6 +189,17 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "scipy": scipy.__version__,
     }
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def _odd_tags(corpus: Corpus) -> str:
+    """The tags that are no chunk tags, if they are the exception."""
+    counts = Counter(tag for tags in corpus.tags for tag in tags)
+    odd = [tag for tag in counts if recognise([[tag, "O"]]) is None]
+    return ", ".join(sorted(odd)[:5]) if 2 * sum(counts[tag] for tag in odd) < counts.total() else ""
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

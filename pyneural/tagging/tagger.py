@@ -25,7 +25,7 @@ from pyneural.neural_layer import Layer, Loss
 from pyneural.packing import Batches, Ragged
 from pyneural.safetensors import FormatError
 from pyneural.tagging.corpus import Corpus
-from pyneural.tagging.schemes import convert, recognise
+from pyneural.tagging.schemes import SCHEMES, convert, recognise
 from pyneural.tagging.scores import Scores, score
 from pyneural.tagging.vectors import Vectors
 from pyneural.tagging.vocabulary import SHAPES, Vocabulary, shape
@@ -168,6 +168,9 @@ class Tagger:
 
     def tag(self, sentences: Sequence[Sequence[str]], *, batch_size: int = 64) -> list[list[str]]:
         """The tags of each sentence (a list of words), in the user's scheme."""
+        text = next((words for words in sentences if isinstance(words, str)), None)
+        if text is not None:
+            raise TypeError(f"sentences: expected a list of words for each, got the text {text[:40]!r}")
         by_length = np.argsort([len(words) for words in sentences], kind="stable")
         answers: list[list[str]] = [[] for _ in sentences]
         for start in range(0, len(sentences), batch_size):
@@ -180,14 +183,27 @@ class Tagger:
         return answers
 
     def evaluate(self, corpus: Corpus) -> Scores:
-        """The scores of its tags for a tagged corpus."""
-        scheme = recognise(corpus.tags)
-        if (scheme is None) != (self.scheme is None):
-            raise ValueError(
-                f"{corpus.path}: its tags are {scheme or 'plain labels'}, "
-                f"the tagger's are {self.scheme or 'plain labels'}"
-            )
-        return score(corpus.tags, self.tag(corpus.words), scheme)
+        """The scores of its tags for a tagged corpus, whose scheme may be another. Raises the error of `unseen`."""
+        self.unseen(corpus)
+        gold, scheme = corpus.tags, recognise(corpus.tags)
+        if self.scheme and scheme and scheme != self.scheme:
+            gold = [convert(tags, scheme, self.scheme) for tags in gold]
+        return score(gold, self.tag(corpus.words), self.scheme)
+
+    def unseen(self, corpus: Corpus) -> list[str]:
+        """The labels, or types of chunks, of a tagged corpus that the tagger never gives.
+
+        Raises ValueError where its tags are of another kind altogether: not chunks, or not one known label.
+        """
+        tags = {tag for tags in corpus.tags for tag in tags}
+        if self.scheme is None:
+            if tags.isdisjoint(self.labels):
+                raise ValueError(f"{corpus.path}: the tagger knows none of its tags, {_some(tags)}")
+            return sorted(tags.difference(self.labels))
+        odd = {tag for tag in tags if recognise([[tag, "O"]]) is None}
+        if odd:
+            raise ValueError(f"{corpus.path}: expected chunk tags, as the tagger's {self.scheme}, got {_some(odd)}")
+        return sorted({_type(tag) for tag in tags}.difference(map(_type, self.labels)))
 
     # ---- files
 
@@ -215,8 +231,38 @@ class Tagger:
         try:
             options, labels = Options(**described["tagger"]["options"]), described["tagger"]["labels"]
             vocabulary = Vocabulary.from_tensor(tensors.pop("vocabulary.words"))
-            tagger = cls(options, vocabulary, labels, described["tagger"]["scheme"])
-        except (KeyError, TypeError, UnicodeDecodeError) as error:
-            raise FormatError(f"{path}: is not a tagger's model: {error!r}") from error
+            scheme = described["tagger"]["scheme"]
+            _check_labels(labels, scheme)
+            _check_size(options, tensors)
+            tagger = cls(options, vocabulary, labels, scheme)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise FormatError(f"{path}: is not a tagger's model, or a damaged one: {error!r}") from error
         fill(tagger.network, tensors, path)
         return tagger
+
+
+def _type(tag: str) -> str:
+    return tag.partition("-")[2]
+
+
+def _some(tags: set[str]) -> str:
+    return ", ".join(sorted(tags)[:5]) + (", …" if len(tags) > 5 else "")
+
+
+def _check_labels(labels: Any, scheme: Any) -> None:
+    """Of a model file."""
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise TypeError(f"labels: expected a list of texts, got {labels!r}")
+    if len(set(labels)) < len(labels):
+        raise ValueError("labels: one comes twice")
+    if scheme is not None and recognise([[*labels, "O"]]) is None:
+        raise ValueError(f"labels: expected chunk tags, got {labels}")
+    if scheme not in (None, *SCHEMES):
+        raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)} or none, got {scheme!r}")
+
+
+def _check_size(options: Options, tensors: dict[str, NDArray[Any]]) -> None:
+    """That the options are no larger than the tensors, before memory is taken for them."""
+    held = sum(tensor.size for tensor in tensors.values())
+    if options.layers * options.hidden**2 > held or max(options.word_dim, options.shape_dim) > held:
+        raise ValueError(f"{options}: needs more parameters than there are")

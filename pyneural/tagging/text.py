@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pyneural.tagging.schemes import spans
 
+WORD = r"[\w\u0300-\u036f]"  # letters, digits and accents that follow their letter: e + ◌́
+
 # contractions; initials and abbreviations of capitals; words and numbers with inner marks; dots; any other sign
 TOKEN = re.compile(
-    r"(?:[A-Z]\.){2,}|(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|vs|etc)\.|'(?:s|re|ve|ll|d|m|t)\b"
-    r"|\w+(?:[-.,&/:@](?=\w)\w+|['’](?!s\b)\w+)*|\.{2,}|-{2,}|[^\w\s]",
+    r"(?:[A-Z]\.){2,}|(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc)\.|No\.(?=\s*\d)|['’](?:s|re|ve|ll|d|m|t)\b"
+    rf"|{WORD}+(?:[-.,&/:@]{WORD}+|['’](?!s\b){WORD}+)*|\.{{2,}}|-{{2,}}|[^\w\s]",
     re.IGNORECASE,
 )
 

@@ -67,6 +67,9 @@ class Vocabulary:
         if len(self.ids) != len(self.words):
             twice = next(word for word, count in Counter(self.words).items() if count > 1)
             raise ValueError(f"words: {twice!r} comes twice")
+        broken = next((word for word in self.words if "\n" in word), None)
+        if broken is not None:  # a model file holds one a line
+            raise ValueError(f"words: {broken!r} has a line end in it")
 
     @classmethod
     def of(cls, sentences: Iterable[Sequence[str]], more: Iterable[str] = ()) -> "Vocabulary":
@@ -110,5 +113,7 @@ class Vocabulary:
 
     @classmethod
     def from_tensor(cls, tensor: NDArray[Any]) -> "Vocabulary":
-        """The other way round."""
-        return cls(tensor.astype(np.uint8).tobytes().decode().split("\n"))
+        """The other way round. Raises ValueError for what `as_tensor` can't have given."""
+        if tensor.dtype != np.uint8 or tensor.ndim != 1:
+            raise ValueError(f"words: expected a vector of uint8, got {tensor.dtype} of shape {tensor.shape}")
+        return cls(tensor.tobytes().decode().split("\n"))

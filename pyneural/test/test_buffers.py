@@ -21,7 +21,6 @@ from pyneural import (
     SquaredError,
     Steps,
 )
-from pyneural.neural_layer import Parameter
 from pyneural.test.cases import CASES, SHAPES, Case, Data, network_of
 from pyneural.test.gradient_check import as_batch
 
@@ -251,11 +250,6 @@ def test_factored_softmax_touches_the_clusters_of_its_targets():
         network.loss_and_gradient(as_batch(network, x, np.array(labels, dtype=np.int64)))
         assert {int(k) % 3 for k in loss.label_of_slot[loss.V.rows]} == clusters
         assert {int(k) % 3 for k in loss.label_of_slot[np.flatnonzero(loss.v.grad)]} == clusters
-
-
-def test_wrong_sparse_shape():
-    with pytest.raises(ValueError, match="a sparse parameter is a matrix"):
-        Parameter(3, init=lambda *_: None, sparse=True)
 
 
 # ---- a steady state

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pyneural import Continued, Crf, Dropout, Network, unpack
+from pyneural.test.cases import compiled_only
 from pyneural.test.gradient_check import as_batch, check_float32
 
 LENGTHS = (3, 1, 5, 0, 2, 4)
@@ -193,6 +194,7 @@ def test_ties_go_to_the_lowest_label():
     assert network.predict([np.zeros((4, 3))])[0].tolist() == [0, 0, 0, 0]
 
 
+@compiled_only
 @pytest.mark.parametrize(
     ("labels", "previous", "message"),
     [
