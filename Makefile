@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(wildcard pyneural/kernels/*.pyx pyneural/kernels/*.pxd pyneural/kernels/*.h pyneural/kernels/*.c)
 
-.PHONY: demo test lint bench parity wheel-test clean help
+.PHONY: demo test lint bench parity wheel-test sanitize clean help
 
 help:
 	@echo "make demo        build, install, train the tagger on the demo corpus"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint        style and types"
 	@echo "make parity      compare every output and gradient with PyTorch's"
 	@echo "make bench       time training steps beside PyTorch's"
+	@echo "make sanitize    run the kernels' tests with bounds and overflow checked"
 	@echo "make wheel-test  build a wheel and try it in an empty environment"
 
 $(BIN)/python:
@@ -57,6 +58,15 @@ wheel-test: $(VENV)/installed-wheel
 	cd $(VENV)-wheel && bin/pyneural demo --out model --epochs 2
 	cd $(VENV)-wheel && echo 'The ferry to Lisbon was late.' | bin/pyneural predict model
 	cd $(VENV)-wheel && bin/python -m pyneural.samples.crf_tagger --epochs 2
+
+# The kernels with bounds and overflow checked. Objects of the other flags must not be reused, either way.
+sanitize:
+	rm -rf build $(VENV)-sanitize
+	$(PYTHON) -m venv $(VENV)-sanitize
+	PYNEURAL_DEBUG=1 $(VENV)-sanitize/bin/python -m pip install --quiet '.[test]'
+	rm -rf build
+	cd $(VENV)-sanitize && ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
+		bin/python -m pytest -q -p no:cacheprovider --pyargs pyneural.test.kernels pyneural.test.test_crf
 
 clean:
 	rm -rf build dist $(VENV) $(VENV)-* pyneural.egg-info pyneural/kernels/*.so

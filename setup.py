@@ -18,7 +18,7 @@ if MSVC:
     flags = ["/O2", "/openmp:experimental"]
     isa_flags = {"baseline": [], "avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]}
 elif DEBUG:
-    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-Wno-unknown-pragmas"]
     isa_flags = {"baseline": [], "avx2": ["-mavx2", "-mfma"], "avx512": []}
 else:
     # no-math-errno and no-trapping-math let loops over polynomials become vector instructions; results stay IEEE

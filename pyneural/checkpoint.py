@@ -36,7 +36,10 @@ def save_model(
 ) -> None:
     """Writes the network's values and then the `extra` tensors; `described` is kept as JSON in the header, each under
     its own name."""
-    safetensors.write(path, _parameters(network) | (extra or {}), _metadata("model", network, described))
+    parameters, extra = _parameters(network), extra or {}
+    for name in extra.keys() & parameters.keys():
+        raise ValueError(f"extra: {name!r} is the name of a parameter")
+    safetensors.write(path, parameters | extra, _metadata("model", network, described))
 
 
 def load_model(network: Network, path: Path | str) -> dict[str, Any]:

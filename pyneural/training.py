@@ -213,7 +213,7 @@ def fit(
             tell(history.records[-1])
         if evaluate is not None and _due(position, per_epoch, evaluate_every):
             score = float(evaluate(network))
-            improved = position.best_score is None or score > position.best_score
+            improved = not math.isnan(score) and (position.best_score is None or score > position.best_score)
             if improved:
                 position.best_score, position.best_epoch = score, _epoch(position, per_epoch)
                 position.since_best = 0

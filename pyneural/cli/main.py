@@ -201,7 +201,7 @@ def predict(folder: Path, file: Path, form: str, word_column: int) -> None:
     """Tag a FILE, or standard input where there is none or "-"; the result goes to standard output, in UTF-8."""
     tagger = Tagger.load(folder)
     if form == "conll":
-        source = click.get_binary_stream("stdin") if str(file) == "-" else file
+        source = sys.stdin.buffer if str(file) == "-" else file
         corpus = read_columns(source, word_column, None)
         write_columns(sys.stdout, zip(corpus.words, tagger.tag(corpus.words), strict=True), documents=corpus.documents)
         sys.stdout.flush()  # here, where a reader that has gone is no news

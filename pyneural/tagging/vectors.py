@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from importlib import resources
 from importlib.util import find_spec
@@ -53,7 +54,8 @@ def read_vectors(source: str | os.PathLike[str]) -> Vectors:
         if not word or word in words:
             continue
         try:
-            row = np.array(numbers, dtype=np.float32)
+            with np.errstate(over="ignore"):  # found below
+                row = np.array(numbers, dtype=np.float32)
         except ValueError:
             raise VectorsError(f"{path}:{number}: expected numbers after the word, got {line[:60]!r}") from None
         if not np.isfinite(row).all():
@@ -72,10 +74,10 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with gzip.open(path, "rb") if compressed else open(path, "rb") as file:
             for number, line in enumerate(file, 1):  # noqa: B007
-                yield line.decode("utf-8")
+                yield line.removeprefix(b"\xef\xbb\xbf").decode("utf-8") if number == 1 else line.decode("utf-8")
     except UnicodeDecodeError:
         raise VectorsError(f"{path}:{number}: is not UTF-8 text") from None
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise VectorsError(f"{path}: is a broken gzip file: {error}") from None
 
 

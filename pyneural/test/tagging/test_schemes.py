@@ -212,7 +212,5 @@ def test_spans_that_do_not_fit(span: tuple[int, int, str]) -> None:
 
 
 def test_spans_that_overlap() -> None:
-    with pytest.raises(
-        ValueError, match=r"spans: expected spans that do not overlap, but got .*start=0.*start=1"
-    ):
+    with pytest.raises(ValueError, match=r"spans: expected spans that do not overlap, but got .*start=0.*start=1"):
         tags_of([Span(1, 3, "A"), Span(0, 2, "B")], 3, "IOB2")

@@ -159,17 +159,13 @@ def test_tags_that_cannot_be_scored() -> None:
         score([["O"], ["NN"]], [["O"], ["O"]], "IOB2")
     with pytest.raises(ValueError, match="predicted: sentence 0: tags: expected O or PREFIX-type"):
         score([["O"]], [["?"]], "IOB2")
-    with pytest.raises(
-        TypeError, match=r"gold: sentence 0: tags: expected strings, but got None \(NoneType\)"
-    ):
+    with pytest.raises(TypeError, match=r"gold: sentence 0: tags: expected strings, but got None \(NoneType\)"):
         score([[None]], [["O"]], "IOB2")  # type: ignore[list-item]
 
 
 def test_flat_list_of_tags() -> None:
     for scheme in ("IOB2", None):
-        with pytest.raises(
-            TypeError, match="gold: sentence 0: expected a sequence of tags, but got the string"
-        ):
+        with pytest.raises(TypeError, match="gold: sentence 0: expected a sequence of tags, but got the string"):
             score(["B-A", "O"], ["B-A", "O"], scheme)
 
 
