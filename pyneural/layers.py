@@ -232,6 +232,8 @@ class Gather(Combining):
             raise TypeError(f"inputs: expected Gathered(source, ids, steps), got {type(batch).__name__}")
         rows = self.layer.propagate(batch.source, training).rows
         source = steps_of(batch.source)
+        if len(batch.ids) and int(batch.ids.min()) < 0:
+            raise ValueError(f"ids: expected numbers from 0 to {source.sequences - 1}, got {batch.ids.min()}")
         if len(rows) != source.sequences:
             raise ValueError(f"layer: expected one row for each of {source.sequences} sequences, got {len(rows)}")
         self._ids, self._sources = source.packed_of[batch.ids], len(rows)

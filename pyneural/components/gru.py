@@ -18,12 +18,14 @@ and, over all rows at once after the loop,
     after:   dU_n = h₋₁ᵀ dm, dc = Σ dm        before: dU_n = mᵀ da_n
 """
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import kernels
-from pyneural.components.recurrent import Recurrent
-from pyneural.initializers import Initializer, Zeros
+from pyneural.components.recurrent import Options, Recurrent
+from pyneural.initializers import Zeros
 from pyneural.neural_layer import Parameter
 from pyneural.packing import Steps
 
@@ -39,27 +41,8 @@ class Gru(Recurrent):
 
     gates = "r z n"
 
-    def __init__(
-        self,
-        dim_in: int,
-        dim_hidden: int,
-        *,
-        reset_after: bool = True,
-        reverse: bool = False,
-        carry: bool = False,
-        bptt_steps: int = 0,
-        init: Initializer | None = None,
-        init_recurrent: Initializer | None = None,
-    ) -> None:
-        super().__init__(
-            dim_in,
-            dim_hidden,
-            reverse=reverse,
-            carry=carry,
-            bptt_steps=bptt_steps,
-            init=init,
-            init_recurrent=init_recurrent,
-        )
+    def __init__(self, dim_in: int, dim_hidden: int, *, reset_after: bool = True, **options: Unpack[Options]) -> None:
+        super().__init__(dim_in, dim_hidden, **options)
         self.reset_after = reset_after
         self.c = Parameter(dim_hidden, init=Zeros()) if reset_after else None
 

@@ -10,12 +10,14 @@ e = dc' + dh' o (1 - tanh²(c')), and then
     dc = e f                  dh = da Uᵀ                dU = h₋₁ᵀ da over all rows at once
 """
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import kernels
-from pyneural.components.recurrent import Recurrent
-from pyneural.initializers import Gates, Initializer
+from pyneural.components.recurrent import Options, Recurrent
+from pyneural.initializers import Gates
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -30,28 +32,9 @@ class Lstm(Recurrent):
     gates = "i f g o"
     states = 2
 
-    def __init__(
-        self,
-        dim_in: int,
-        dim_hidden: int,
-        *,
-        forget_bias: float = 1.0,
-        reverse: bool = False,
-        carry: bool = False,
-        bptt_steps: int = 0,
-        init: Initializer | None = None,
-        init_recurrent: Initializer | None = None,
-    ) -> None:
-        super().__init__(
-            dim_in,
-            dim_hidden,
-            reverse=reverse,
-            carry=carry,
-            bptt_steps=bptt_steps,
-            init=init,
-            init_recurrent=init_recurrent,
-            init_bias=Gates((0.0, forget_bias, 0.0, 0.0)),
-        )
+    def __init__(self, dim_in: int, dim_hidden: int, *, forget_bias: float = 1.0, **options: Unpack[Options]) -> None:
+        options.setdefault("init_bias", Gates((0.0, forget_bias, 0.0, 0.0)))
+        super().__init__(dim_in, dim_hidden, **options)
 
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         N, H = y.shape

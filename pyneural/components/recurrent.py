@@ -16,7 +16,7 @@ With `reverse` the same rows are walked from the last step down, each sequence j
 """
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,17 @@ Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
 
+class Options(TypedDict, total=False):
+    """What every recurrent layer takes by name: see `Recurrent`."""
+
+    reverse: bool
+    carry: bool
+    bptt_steps: int
+    init: Initializer | None
+    init_recurrent: Initializer | None
+    init_bias: Initializer | None
+
+
 class Recurrent(Layer):
     """y_t = state after step t, for x of shape (N, dim_in) in packed rows, y of shape (N, dim_hidden).
 
@@ -37,7 +48,7 @@ class Recurrent(Layer):
     carry: start each sequence from the state in which the one at the same place of the batch before ended (truncated
         back-propagation through time); a state is reset where `steps.ends` says that the document ended
     bptt_steps: cut the gradient (not the state) every so many steps within a sequence; 0 for never
-    init, init_recurrent: initialisers of W and U
+    init, init_recurrent, init_bias: initialisers of W, U and b
 
     The state of a sequence is `states` · dim_hidden numbers (LSTM: h, then c). States are arrays (B, states · H) in
     the user's order of sequences.

@@ -8,13 +8,14 @@ Let g_t be the whole gradient of h_t: dy_t plus what comes back from step t + 1.
     dU = Σ_t h_{t-1}ᵀ da_t      (one product over all rows: U is used at every step with that step's h_{t-1})
 """
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import kernels
 from pyneural.components.activation import KINDS
-from pyneural.components.recurrent import Recurrent
-from pyneural.initializers import Initializer
+from pyneural.components.recurrent import Options, Recurrent
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -26,29 +27,10 @@ class Rnn(Recurrent):
     activation: "tanh", "sigmoid" or "relu" (with `init_recurrent=Identity()`, the IRNN of Le et al. 2015)
     """
 
-    def __init__(
-        self,
-        dim_in: int,
-        dim_hidden: int,
-        activation: str = "tanh",
-        *,
-        reverse: bool = False,
-        carry: bool = False,
-        bptt_steps: int = 0,
-        init: Initializer | None = None,
-        init_recurrent: Initializer | None = None,
-    ) -> None:
+    def __init__(self, dim_in: int, dim_hidden: int, activation: str = "tanh", **options: Unpack[Options]) -> None:
         if activation not in ("tanh", "sigmoid", "relu"):
             raise ValueError(f"activation: expected 'tanh', 'sigmoid' or 'relu', got {activation!r}")
-        super().__init__(
-            dim_in,
-            dim_hidden,
-            reverse=reverse,
-            carry=carry,
-            bptt_steps=bptt_steps,
-            init=init,
-            init_recurrent=init_recurrent,
-        )
+        super().__init__(dim_in, dim_hidden, **options)
         self.activation = activation
 
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
