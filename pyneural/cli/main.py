@@ -130,7 +130,12 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
     started = time.perf_counter()
     options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "loss", "dropout")})
     experiment = Experiment(train=train_file, options=options, **given)
-    _train(experiment, resume, started)
+    try:
+        _train(experiment, resume, started)
+    except KeyboardInterrupt:
+        if any((experiment.out / "checkpoints").glob("step-*")):
+            click.echo("\ninterrupted: the same command with --resume goes on from the last checkpoint", err=True)
+        raise
 
 
 def _train(experiment: Experiment, resume: bool, started: float) -> tuple[Tagger, dict[str, Any]]:
@@ -185,7 +190,7 @@ def evaluate(folder: Path, file: Path, word_column: int, tag_column: int) -> Non
     click.echo(tagger.evaluate(read_columns(file, word_column, tag_column)).table())
 
 
-@commands.command()
+@commands.command(short_help="Tag a FILE, or standard input.")
 @click.argument("folder", metavar="DIR", type=FILE)
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default=Path("-"))
 @click.option(

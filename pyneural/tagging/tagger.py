@@ -237,6 +237,10 @@ class Tagger:
             tagger = cls(options, vocabulary, labels, scheme)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise FormatError(f"{path}: is not a tagger's model, or a damaged one: {error!r}") from error
+        if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:
+            raise FormatError(
+                f"{path}: is not a tagger's model, or a damaged one: no use for {', '.join(sorted(unused))}"
+            )
         fill(tagger.network, tensors, path)
         return tagger
 

@@ -73,7 +73,7 @@ def _lines(path: Path) -> Iterator[str]:
     number = 0
     try:
         with gzip.open(path, "rb") if compressed else open(path, "rb") as file:
-            for number, line in enumerate(file, 1):  # noqa: B007
+            for number, line in enumerate(file, 1):
                 yield line.removeprefix(b"\xef\xbb\xbf").decode("utf-8") if number == 1 else line.decode("utf-8")
     except UnicodeDecodeError:
         raise VectorsError(f"{path}:{number}: is not UTF-8 text") from None

@@ -52,10 +52,9 @@ def test_model_round_trip(path, dtype, freeze):
     network = tagger(dtype=dtype, freeze=freeze)
     save_model(network, path, words=["Zürich", 'a "quoted" word'], options={"rate": 0.1, "none": None})
     other = tagger(seed=2, dtype=dtype, freeze=freeze)
-    place, buffer = other.values.ctypes.data, other.values
+    buffer = other.values
     described = load_model(other, path)
     assert other.values is buffer
-    assert buffer.ctypes.data == place
     assert other.values.tobytes() == network.values.tobytes()
     assert described == {
         "network": network.config(), "words": ["Zürich", 'a "quoted" word'], "options": {"rate": 0.1, "none": None},

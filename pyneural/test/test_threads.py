@@ -1,5 +1,6 @@
 """Sharing a batch over threads changes nothing but the order of a sum."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import pytest
 
 from pyneural import (
     Adam,
+    Batch,
     Batches,
     Bidirectional,
     Crf,
@@ -54,7 +56,7 @@ class Two(NamedTuple):
 # ---- shares
 
 
-def items(part, steps, whole):
+def items(part):
     """Every row of a part of a batch as (place, step, its content), whatever the kind of the part."""
     if isinstance(part, Gathered):
         of = {}
@@ -86,8 +88,8 @@ def test_shares_partition_the_batch(name, count):
         columns = [parts_of(getattr(part, which)) for part in [batch, *shares]]
         assert len({type(getattr(part, which)) for part in [batch, *shares]}) == 1
         for whole, *pieces in zip(*columns, strict=True):
-            found = [row for piece in pieces for row in items(piece, None, None)]
-            assert sorted(found, key=str) == sorted(items(whole, None, None), key=str)
+            found = [row for piece in pieces for row in items(piece)]
+            assert sorted(found, key=str) == sorted(items(whole), key=str)
 
 
 def test_shares_of_distinct_words_are_distinct():
@@ -101,11 +103,9 @@ def test_shares_of_distinct_words_are_distinct():
 def test_shares_keep_the_ends_of_documents():
     ends = np.array([True, False, True, False, False])
     steps = Steps([1, 3, 2, 3, 1], ends=ends)
-    batch = (Packed(np.arange(10), steps), Packed(np.arange(10), steps), 10)
-    from pyneural import Batch
-
+    batch = Batch(Packed(np.arange(10), steps), Packed(np.arange(10), steps), 10)
     for i in range(2):
-        part = steps_of(share(Batch(*batch), i, 2).inputs)
+        part = steps_of(share(batch, i, 2).inputs)
         for place, end in zip(part.places, part.ends, strict=True):
             assert ends[place] == end
 
@@ -276,5 +276,7 @@ def test_an_error_in_a_share_is_raised():
         np.testing.assert_array_equal(network.grads, grads)
 
 
+@pytest.mark.skipif("OPENBLAS_NUM_THREADS" in os.environ or "OMP_NUM_THREADS" in os.environ, reason="the user's number")
 def test_blas_uses_one_thread():
-    assert [library["num_threads"] for library in blas.libraries() if "numpy.libs" not in library["filepath"]] == [1]
+    counts = [library["num_threads"] for library in blas.libraries() if "numpy.libs" not in library["filepath"]]
+    assert set(counts) <= {1}
