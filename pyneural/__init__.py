@@ -1,5 +1,6 @@
 """pyneural: small and medium neural networks, trained on CPUs, with gradients derived by hand."""
 
+from pyneural.batches import Batches, Streams
 from pyneural.components import (
     Activation,
     ClippedRelu,
@@ -16,11 +17,12 @@ from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequen
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss, Parameter
-from pyneural.packing import Batch, Batches, Gathered, Packed, Ragged, Steps, Streams, pack, unpack
+from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, unpack
 from pyneural.parallel import Threads
+from pyneural.progress import Evaluation, History, Progress
 from pyneural.schedules import Constant, Cosine, Halving, InverseTime, Schedule, WarmUp
 from pyneural.sgd import Adam, Momentum, Nesterov, Optimiser, Sgd
-from pyneural.training import Evaluation, History, Progress, epochs, fit, scorer
+from pyneural.training import epochs, fit, scorer
 
 __version__ = "0.1.0"
 

@@ -13,11 +13,11 @@ from typing import Any
 import click
 
 from pyneural import __version__
+from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns, write_columns
 from pyneural.tagging.experiment import METRICS, Experiment
 from pyneural.tagging.tagger import CELLS, MODEL, Options, Tagger
 from pyneural.tagging.text import chunks_of, marked, words_of
-from pyneural.training import Evaluation, Progress
 
 LINES_AT_ONCE = 1000
 PROGRESS_PER_EPOCH = 20

@@ -20,6 +20,7 @@ import scipy
 import pyneural
 from pyneural.checkpoint import Checkpoints
 from pyneural.parallel import Threads
+from pyneural.progress import Evaluation, Progress
 from pyneural.safetensors import FormatError
 from pyneural.schedules import InverseTime
 from pyneural.sgd import Adam
@@ -28,7 +29,7 @@ from pyneural.tagging.schemes import recognise
 from pyneural.tagging.scores import Scores
 from pyneural.tagging.tagger import Options, Tagger
 from pyneural.tagging.vectors import Vectors, read_vectors
-from pyneural.training import Evaluation, Progress, fit
+from pyneural.training import fit
 
 logger = logging.getLogger("pyneural")
 FREQUENT = 100_000  # of a table of vectors sorted by frequency, those kept beside the words of the files at hand

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import safetensors
+from pyneural.batches import Batches
 from pyneural.checkpoint import fill, read_metadata, save_model
 from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
 from pyneural.initializers import Uniform
@@ -22,7 +23,7 @@ from pyneural.layers import Bidirectional, Concatenate, Sequential
 from pyneural.losses import Crf, Softmax
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
-from pyneural.packing import Batches, Ragged
+from pyneural.packing import Ragged
 from pyneural.safetensors import FormatError
 from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.schemes import SCHEMES, convert, recognise

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pyneural import kernels
+from pyneural.batches import first_column, take
 from pyneural.components import (
     Activation,
     ClippedRelu,
@@ -26,7 +27,7 @@ from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequen
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
-from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, _first_column, _take
+from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps
 
 Column = Any
 Maker = Callable[[Sequence[int], np.random.Generator], Column]
@@ -289,11 +290,11 @@ class Data:
         rng = np.random.default_rng(seed)
         self.inputs = case.inputs(lengths, rng)
         self.targets = None if case.targets is None else case.targets(lengths, rng)
-        self.lengths = np.array(_first_column(self.inputs).lengths)
+        self.lengths = np.array(first_column(self.inputs).lengths)
 
     def batch(self, indices: Any = None) -> Batch:
         """Those items, in that order; a random mask stays that of its item."""
         indices = np.arange(len(self.lengths)) if indices is None else np.asarray(indices, dtype=np.int64)
         steps = Steps(self.lengths[indices], places=indices)
-        targets = None if self.targets is None else _take(self.targets, indices, steps)
-        return Batch(_take(self.inputs, indices, steps), targets, steps.rows)
+        targets = None if self.targets is None else take(self.targets, indices, steps)
+        return Batch(take(self.inputs, indices, steps), targets, steps.rows)

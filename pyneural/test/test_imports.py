@@ -13,11 +13,11 @@ import pyneural
 ROOT = Path(pyneural.__file__).parent
 FLOORS = (
     {"kernels", "safetensors", "data"},
-    {"initializers", "packing"},
+    {"initializers", "packing", "batches"},
     {"neural_layer"},
     {"components", "losses"},
     {"layers", "network", "checkpoint"},
-    {"sgd", "schedules", "training", "parallel"},
+    {"sgd", "schedules", "progress", "training", "parallel"},
     {"estimators"},
     {"__init__"},  # what the package offers
     {"tagging"},

@@ -29,7 +29,7 @@ from pyneural import (
     fit,
     scorer,
 )  # fmt: skip
-from pyneural.training import Position
+from pyneural.progress import Position
 
 TIMES = ("seconds_per_batch", "seconds_per_item", "seconds_per_epoch", "seconds", "pending_seconds")
 

@@ -258,9 +258,14 @@ def test_bad_text_and_columns_to_predict(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["evaluate", "{model}", "{tmp}/missing"], 1), (["evaluate", "{tmp}", "{tmp}"], 1), (["train", "--epochs", "0"], 2),
-     (["train", "--train", "{tmp}", "--dev", "{tmp}", "--out", "{tmp}"], 1), (["demo", "--out", "{model}/metrics.json"], 1)],
-)  # fmt: skip
+    [
+        (["evaluate", "{model}", "{tmp}/missing"], 1),
+        (["evaluate", "{tmp}", "{tmp}"], 1),
+        (["train", "--epochs", "0"], 2),
+        (["train", "--train", "{tmp}", "--dev", "{tmp}", "--out", "{tmp}"], 1),
+        (["demo", "--out", "{model}/metrics.json"], 1),
+    ],
+)
 def test_a_process_that_fails(model: Path, tmp_path: Path, arguments: list[str], status: int) -> None:
     found = run(*(argument.format(model=model, tmp=tmp_path) for argument in arguments))
     assert (found[0], found[1]) == (status, "")
