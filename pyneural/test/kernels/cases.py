@@ -425,9 +425,7 @@ def _chains(draw: Draw) -> Iterator[tuple[str, int, int, int, Arguments]]:
 
 def _expected_counts(draw: Draw, K: int) -> Arguments:
     """Float64 whatever the dtype, and added to."""
-    return {
-        name: draw.rng.normal(size=s) for name, s in (("dstart", K), ("dtransitions", (K, K)), ("dend", K))
-    }
+    return {name: draw.rng.normal(size=s) for name, s in (("dstart", K), ("dtransitions", (K, K)), ("dend", K))}
 
 
 NO_COUNTS: Arguments = {"dstart": None, "dtransitions": None, "dend": None}

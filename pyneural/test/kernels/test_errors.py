@@ -177,9 +177,7 @@ def test_read_only_outputs(name: str) -> None:
         case[key].flags.writeable = False
         assert_refused(name, case, key)
         for other, x in before.items():
-            np.testing.assert_array_equal(
-                case[other], x, f"{name}: {other} was written before {key} was looked at"
-            )
+            np.testing.assert_array_equal(case[other], x, f"{name}: {other} was written before {key} was looked at")
 
 
 @pytest.mark.parametrize("name", [name for name in KERNELS if "counts" in arguments(name)])

@@ -65,12 +65,8 @@ def check_parity(name: str, dtype: type) -> int:
     """Every case of one kernel; returns how many."""
     kernel, twin = compiled(name), getattr(reference, name)
     number = 0
-    for (label, ours), (_, expected), (_, before) in zip(
-        *[CASES[name](dtype) for _ in range(3)], strict=True
-    ):
-        read = [
-            key for key, x in ours.items() if isinstance(x, np.ndarray) and key not in WRITES[name] + SCRATCH
-        ]
+    for (label, ours), (_, expected), (_, before) in zip(*[CASES[name](dtype) for _ in range(3)], strict=True):
+        read = [key for key, x in ours.items() if isinstance(x, np.ndarray) and key not in WRITES[name] + SCRATCH]
         for key in read:
             ours[key].flags.writeable = False
         with np.errstate(all="ignore"):
@@ -84,9 +80,7 @@ def check_parity(name: str, dtype: type) -> int:
                 assert_close(name, label, key, whole(ours[key]), whole(expected[key]), dtype)
         for key in read:
             np.testing.assert_array_equal(ours[key], before[key], f"{name}, {label}: {key} is an input")
-            np.testing.assert_array_equal(
-                expected[key], before[key], f"reference {name}, {label}: {key} is an input"
-            )
+            np.testing.assert_array_equal(expected[key], before[key], f"reference {name}, {label}: {key} is an input")
         number += 1
     return number
 

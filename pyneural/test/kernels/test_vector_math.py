@@ -58,9 +58,7 @@ def grid(dtype: type, points: int) -> np.ndarray:
     edges = np.array([low, high, -low, -high, 20.0, -20.0], dtype)
     near = np.concatenate([edges + k * np.spacing(np.abs(edges)) for k in range(-40, 41)])
     far = np.linspace(low - 20, high + 20, points), np.linspace(-22, 22, points)
-    return np.concatenate([*(part.astype(dtype) for part in (*far, to_zero, -to_zero, halves)), near]).astype(
-        dtype
-    )
+    return np.concatenate([*(part.astype(dtype) for part in (*far, to_zero, -to_zero, halves)), near]).astype(dtype)
 
 
 def worst(function: str, x: np.ndarray, true: np.ndarray) -> float:
