@@ -163,23 +163,7 @@ class Checkpoints:
         path = self.folder / f"{name}.safetensors"
         tensors, metadata = safetensors.read(path)
         described = read_metadata(path, metadata, "checkpoint")
-        for key, kind in (("optimiser", dict), ("training", dict), ("steps", int), ("seed", int), ("draws", int)):
-            if not isinstance(described.get(key), kind):
-                raise FormatError(f"{path}: has no {key!r} in its metadata, or not of the right kind")
-        if described.get("network") != json.loads(json.dumps(network.config())):
-            raise FormatError(f"{path}: was saved from another network: {described.get('network')}")
-        saved_by, ours = described["optimiser"].get("class"), optimiser.config()["class"]
-        if saved_by != ours:
-            raise FormatError(f"{path}: was saved with optimiser {saved_by}, not {ours}")
-        if list(tensors)[: len(network.slots)] != [slot.name for slot in network.slots]:
-            raise FormatError(f"{path}: its parameters are others, or in another order: {', '.join(tensors)}")
-        for key, tensor in tensors.items():
-            flat = key == "best_values" or key.startswith("optimiser.")
-            if tensor.dtype != network.dtype or (flat and tensor.shape != network.grads.shape):
-                raise FormatError(
-                    f"{path}: {key!r} is {tensor.dtype} {tensor.shape}, which does not fit the network's "
-                    f"{network.dtype} {network.grads.shape}"
-                )
+        _check(network, optimiser, tensors, described, path)
         fill(network, tensors, path)
         optimiser.steps = described["steps"]
         optimiser.state = {
@@ -197,3 +181,30 @@ class Checkpoints:
 
 def _carrying(network: Network) -> list[tuple[str, Recurrent]]:
     return [(name, layer) for name, layer in network.descendants() if isinstance(layer, Recurrent) and layer.carry]
+
+
+def _check(
+    network: Network,
+    optimiser: OptimiserState,
+    tensors: dict[str, NDArray[Any]],
+    described: dict[str, Any],
+    path: Path,
+) -> None:
+    """Raises FormatError where a checkpoint does not fit network or optimiser, before anything is put in place."""
+    for key, kind in (("optimiser", dict), ("training", dict), ("steps", int), ("seed", int), ("draws", int)):
+        if not isinstance(described.get(key), kind):
+            raise FormatError(f"{path}: has no {key!r} in its metadata, or not of the right kind")
+    if described.get("network") != json.loads(json.dumps(network.config())):
+        raise FormatError(f"{path}: was saved from another network: {described.get('network')}")
+    saved_by, ours = described["optimiser"].get("class"), optimiser.config()["class"]
+    if saved_by != ours:
+        raise FormatError(f"{path}: was saved with optimiser {saved_by}, not {ours}")
+    if list(tensors)[: len(network.slots)] != [slot.name for slot in network.slots]:
+        raise FormatError(f"{path}: its parameters are others, or in another order: {', '.join(tensors)}")
+    for key, tensor in tensors.items():
+        flat = key == "best_values" or key.startswith("optimiser.")
+        if tensor.dtype != network.dtype or (flat and tensor.shape != network.grads.shape):
+            raise FormatError(
+                f"{path}: {key!r} is {tensor.dtype} {tensor.shape}, which does not fit the network's "
+                f"{network.dtype} {network.grads.shape}"
+            )
