@@ -1,1 +1,1 @@
-"""Speed against other frameworks. Each module is run by itself: `python -m benchmarks.tagger_step`."""
+"""Speed against other frameworks. Each benchmark is run by itself: `python -m benchmarks.tagger_step`."""

@@ -1,0 +1,154 @@
+"""Cases of the recurrent cells, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from pyneural.test.kernels.cases.draw import BATCHES, BOTH, Cases, Draw, counts_of
+
+# What each kernel writes.
+WRITES = {
+    "gru_backward": ("dh", "da", "dm"),
+    "gru_forward": ("gates", "h", "y", "h_prev", "m"),
+    "lstm_backward": ("dh", "dc", "da"),
+    "lstm_forward": ("gates", "h", "c", "y", "h_prev", "c_prev", "tanh_c"),
+    "rnn_backward": ("dh", "da"),
+    "rnn_forward": ("h", "y", "h_prev"),
+}
+
+
+def _walks(*variants: tuple[Any, ...]) -> Iterator[tuple[str, np.ndarray, int, int, int, tuple[Any, ...]]]:
+    """(label, counts, N, B, H, one choice of each variant) for every batch."""
+    for (size, lengths), *choice in product(BATCHES.items(), *variants):
+        H = 1 if size == "T=1" else 33 if size == "large" else 5
+        yield f"{size} {choice}", counts_of(lengths), sum(lengths), len(lengths), H, tuple(choice)
+
+
+BPTT = (0, 2)
+
+
+def rnn_forward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, counts, N, B, H, (reverse, kind, kept) in _walks(BOTH, range(3), BOTH):
+        yield (
+            label,
+            {
+                "a": draw.normal(N, H),
+                "U": draw.normal(H, H, scale=H**-0.5),
+                "h": draw.normal(B, H),
+                "counts": counts,
+                "reverse": reverse,
+                "kind": kind,
+                "y": draw.unset(N, H),
+                "h_prev": draw.unset(N, H) if kept else None,
+            },
+        )
+
+
+def rnn_backward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, counts, N, B, H, (reverse, kind, bptt, dy) in _walks(BOTH, range(3), BPTT, BOTH):
+        yield (
+            label,
+            {
+                "dy": draw.normal(N, H) if dy else None,
+                "y": np.clip(draw.normal(N, H), -0.9 if kind == 0 else 0, 0.9),
+                "U": draw.normal(H, H, scale=H**-0.5),
+                "dh": draw.normal(B, H),
+                "counts": counts,
+                "reverse": reverse,
+                "kind": kind,
+                "bptt": bptt,
+                "da": draw.unset(N, H),
+                "scratch": draw.unset(H * H),
+            },
+        )
+
+
+def gru_forward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, counts, N, B, H, (reverse, reset_after, kept) in _walks(BOTH, BOTH, BOTH):
+        yield (
+            label,
+            {
+                "gates": draw.normal(N, 3 * H),
+                "U": draw.normal(H, 3 * H, scale=H**-0.5),
+                "c": draw.normal(H) if reset_after else None,
+                "h": draw.normal(B, H),
+                "counts": counts,
+                "reverse": reverse,
+                "y": draw.unset(N, H),
+                "h_prev": draw.unset(N, H) if kept else None,
+                "m": draw.unset(N, H),
+                "scratch": draw.unset(B * 3 * H),
+            },
+        )
+
+
+def gru_backward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, counts, N, B, H, (reverse, reset_after, bptt, dy) in _walks(BOTH, BOTH, BPTT, BOTH):
+        yield (
+            label,
+            {
+                "dy": draw.normal(N, H) if dy else None,
+                "gates": draw.unit(N, 3 * H),
+                "m": draw.normal(N, H),
+                "h_prev": draw.normal(N, H),
+                "U": draw.normal(H, 3 * H, scale=H**-0.5),
+                "dh": draw.normal(B, H),
+                "counts": counts,
+                "reverse": reverse,
+                "bptt": bptt,
+                "da": draw.unset(N, 3 * H),
+                "dm": draw.unset(N, H) if reset_after else None,
+                "scratch": draw.unset(3 * H * H + B * 3 * H),
+            },
+        )
+
+
+def lstm_forward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, counts, N, B, H, (reverse, kept) in _walks(BOTH, BOTH):
+        yield (
+            label,
+            {
+                "gates": draw.normal(N, 4 * H),
+                "U": draw.normal(H, 4 * H, scale=H**-0.5),
+                "h": draw.normal(B, H),
+                "c": draw.normal(B, H),
+                "counts": counts,
+                "reverse": reverse,
+                "y": draw.unset(N, H),
+                "h_prev": draw.unset(N, H) if kept else None,
+                "c_prev": draw.unset(N, H) if kept else None,
+                "tanh_c": draw.unset(N, H),
+                "scratch": draw.unset(B * 4 * H),
+            },
+        )
+
+
+def lstm_backward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, counts, N, B, H, (reverse, bptt, dy) in _walks(BOTH, BPTT, BOTH):
+        yield (
+            label,
+            {
+                "dy": draw.normal(N, H) if dy else None,
+                "gates": draw.unit(N, 4 * H),
+                "c_prev": draw.normal(N, H),
+                "tanh_c": draw.unit(N, H),
+                "U": draw.normal(H, 4 * H, scale=H**-0.5),
+                "dh": draw.normal(B, H),
+                "dc": draw.normal(B, H),
+                "counts": counts,
+                "reverse": reverse,
+                "bptt": bptt,
+                "da": draw.unset(N, 4 * H),
+                "scratch": draw.unset(4 * H * H),
+            },
+        )
