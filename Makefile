@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(wildcard pyneural/kernels/*.pyx pyneural/kernels/*.pxd pyneural/kernels/*.h pyneural/kernels/*.c)
 
-.PHONY: demo test lint bench parity wheel-test sanitize clean help
+.PHONY: demo test lint bench parity reference wheel-test sanitize clean help
 
 help:
 	@echo "make demo        build, install, train the tagger on the demo corpus"
 	@echo "make test        build, install, run the whole test suite"
 	@echo "make lint        style and types"
 	@echo "make parity      compare every output and gradient with PyTorch's"
+	@echo "make reference   the test suite on the NumPy twins of the kernels"
 	@echo "make bench       time training steps beside PyTorch's"
 	@echo "make sanitize    run the kernels' tests with bounds and overflow checked"
 	@echo "make wheel-test  build a wheel and try it in an empty environment"
@@ -41,6 +42,10 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The same suite on the NumPy twins.
+reference: $(VENV)/installed-test
+	PYNEURAL_KERNELS=reference $(BIN)/python -m pytest -q
+
 # PyTorch is heavy and stays out of the other environments.
 parity:
 	$(MAKE) $(VENV)-parity/installed-parity VENV=$(VENV)-parity
@@ -52,7 +57,7 @@ bench:
 
 wheel-test: $(VENV)/installed-wheel
 	rm -rf dist $(VENV)-wheel
-	$(BIN)/python -m build --quiet --wheel
+	$(BIN)/python -m build --quiet
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(VENV)-wheel/bin/python -m pip install --quiet dist/*.whl
 	cd $(VENV)-wheel && bin/pyneural demo --out model --epochs 2

@@ -27,6 +27,9 @@ else:
 if not MSVC:
     isa_flags["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
 
+sources = sorted(KERNELS.glob("*.pyx"))
+if not sources:
+    raise SystemExit(f"{KERNELS}: holds no Cython sources; without them there would be no kernels")
 macros = [("PYNEURAL_X86", "1")] if X86 else []
 headers = [str(path) for path in KERNELS.glob("*.h")]
 
@@ -59,7 +62,7 @@ extensions = [
         extra_link_args=["-fsanitize=address,undefined"] if DEBUG else [],
         depends=headers,
     )
-    for path in sorted(KERNELS.glob("*.pyx"))
+    for path in sources
 ]
 
 setup(

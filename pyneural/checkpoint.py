@@ -6,6 +6,7 @@ values so far, what recurrent layers carry over, and where training stands.
 """
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -18,6 +19,7 @@ from pyneural.components.recurrent import Recurrent
 from pyneural.network import Network
 from pyneural.safetensors import FormatError
 
+logger = logging.getLogger("pyneural")
 Array = NDArray[np.floating]
 VERSION = 1
 
@@ -49,6 +51,7 @@ def load_model(network: Network, path: Path | str) -> dict[str, Any]:
     """
     tensors, metadata = safetensors.read(path)
     described = read_metadata(path, metadata, "model")
+    _check_config(network, described.get("network"), path)
     fill(network, tensors, path)
     return described
 
@@ -94,6 +97,8 @@ class Saved(NamedTuple):
     """What a checkpoint held beside what it has already put in place."""
 
     name: str
+    per_epoch: int
+    """batches in an epoch of the run that saved it"""
     training: dict[str, Any]
     best_values: Array | None
 
@@ -120,7 +125,7 @@ class Checkpoints:
             (self.folder / f"{name}.safetensors").unlink()
 
     def save(
-        self, network: Network, optimiser: OptimiserState, epoch: float, training: dict[str, Any], best: Array | None
+        self, network: Network, optimiser: OptimiserState, per_epoch: int, training: dict[str, Any], best: Array | None
     ) -> str:
         """Writes one, then deletes those above `keep`: first the ones of later steps, left by a run that was given up,
         then the oldest. Returns its name."""
@@ -133,7 +138,7 @@ class Checkpoints:
         for where, layer in _carrying(network):
             tensors |= {f"carried.{where}": layer._carried[True]} if True in layer._carried else {}
         described = {
-            "epoch": epoch,
+            "per_epoch": per_epoch,
             "steps": optimiser.steps,
             "seed": int(network.seed),
             "draws": network.draws,
@@ -176,11 +181,26 @@ class Checkpoints:
         for where, layer in _carrying(network):
             if f"carried.{where}" in tensors:
                 layer._carried[True] = tensors[f"carried.{where}"].copy()
-        return Saved(name, described["training"], tensors.get("best_values"))
+        return Saved(name, described["per_epoch"], described["training"], tensors.get("best_values"))
 
 
 def _carrying(network: Network) -> list[tuple[str, Recurrent]]:
     return [(name, layer) for name, layer in network.descendants() if isinstance(layer, Recurrent) and layer.carry]
+
+
+def _check_config(network: Network, saved: Any, path: Path | str) -> None:
+    ours = json.loads(json.dumps(network.config()))
+    if saved != ours:
+        raise FormatError(f"{path}: was saved from another network: {_difference(saved, ours)}")
+
+
+def _difference(saved: Any, ours: Any, where: str = "network") -> str:
+    """The first thing in which two configurations differ."""
+    if isinstance(saved, dict) and isinstance(ours, dict):
+        for key in [*saved, *(key for key in ours if key not in saved)]:
+            if saved.get(key) != ours.get(key):
+                return _difference(saved.get(key), ours.get(key), f"{where}.{key}")
+    return f"{where} is {saved!r} in the file, {ours!r} here"
 
 
 def _check(
@@ -191,14 +211,23 @@ def _check(
     path: Path,
 ) -> None:
     """Raises FormatError where a checkpoint does not fit network or optimiser, before anything is put in place."""
-    for key, kind in (("optimiser", dict), ("training", dict), ("steps", int), ("seed", int), ("draws", int)):
+    for key, kind in (
+        ("optimiser", dict),
+        ("training", dict),
+        ("per_epoch", int),
+        ("steps", int),
+        ("seed", int),
+        ("draws", int),
+    ):
         if not isinstance(described.get(key), kind):
             raise FormatError(f"{path}: has no {key!r} in its metadata, or not of the right kind")
-    if described.get("network") != json.loads(json.dumps(network.config())):
-        raise FormatError(f"{path}: was saved from another network: {described.get('network')}")
+    _check_config(network, described.get("network"), path)
     saved_by, ours = described["optimiser"].get("class"), optimiser.config()["class"]
     if saved_by != ours:
         raise FormatError(f"{path}: was saved with optimiser {saved_by}, not {ours}")
+    if described["optimiser"] != json.loads(json.dumps(optimiser.config())):
+        changed = _difference(described["optimiser"], json.loads(json.dumps(optimiser.config())), "optimiser")
+        logger.warning("%s: going on with another setting: %s", path, changed)
     if list(tensors)[: len(network.slots)] != [slot.name for slot in network.slots]:
         raise FormatError(f"{path}: its parameters are others, or in another order: {', '.join(tensors)}")
     for key, tensor in tensors.items():

@@ -61,8 +61,17 @@ class Sequential(Combining):
         return getattr(self.layers[-1], "dim_out", None)
 
     def propagate(self, batch: Any, training: bool) -> Packed:
-        for layer in self.layers:
-            batch = layer.propagate(batch, training)
+        for place, layer in enumerate(self.layers):
+            try:
+                batch = layer.propagate(batch, training)
+            except (TypeError, ValueError) as error:
+                error.add_note(f"in layer {place} of a Sequential: {type(layer).__name__}")
+                raise
+            if batch.rows.dtype.kind == "f" and batch.rows.dtype != layer.dtype:
+                raise TypeError(
+                    f"{type(layer).__name__} (layer {place} of a Sequential) gave {batch.rows.dtype} in a network of "
+                    f"{layer.dtype}: a layer keeps the type of x"
+                )
         return batch  # type: ignore[no-any-return]
 
     def backward(self, dy: Any) -> Any:

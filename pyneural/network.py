@@ -42,6 +42,9 @@ class Network(Layer):
     grads: the gradient of the trained ones, in the same order; always the true gradient of the last loss
 
     Layers hold views into both, bound by `allocate`; nothing is ever copied out of them or put in their place.
+
+    A network's layers keep what they computed last, so one network is for one thread at a time: other threads, also
+    those that only predict, use a `replica()`, which shares the values.
     """
 
     values: Array
@@ -178,6 +181,7 @@ class Network(Layer):
 
     def loss_of(self, batch: Batch) -> float:
         """The loss of a batch without dropout and without a gradient: for held-out data."""
+        self._check_allocated()
         y = self.body.propagate(self.pack(batch.inputs), training=False)
         return float(self.loss.predict_loss(*self._with_target(y, batch)))
 
@@ -201,6 +205,8 @@ class Network(Layer):
 
         inputs: a list of arrays (sequences), an array (N, …) of rows, or a named tuple of such
         options: given to the loss layer's `predict`; for a Crf, `previous`: the label before each sequence, or -1
+
+        Recurrent layers with `carry` go on from the call before; `reset_state()` starts afresh.
         """
         return self._answer("predict", inputs, options)
 

@@ -23,6 +23,7 @@ Attributes that begin with an underscore are caches: they are no part of the lay
 """
 
 import copy
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import prod
@@ -78,6 +79,11 @@ class Parameter:
                 raise RuntimeError("a frozen sparse parameter has no gradient")
             self._grad = np.zeros(self.shape, dtype=value.dtype)
         return self._grad
+
+    @grad.setter
+    def grad(self, value: Array) -> None:
+        if value is not self._grad:  # `grad *= 2` assigns what it has already changed in place
+            raise AttributeError("grad is a view of the network's buffer: write into it, as in grad[...] = value")
 
     def bind(self, value: Array, grad: Array | None) -> None:
         """Called by the framework, once."""
@@ -160,15 +166,29 @@ class Layer(ABC):
         return self
 
     def config(self) -> dict[str, Any]:
-        """What the layer is: its class, its plain attributes, and its inner layers."""
+        """What the layer is: its class, its plain attributes (of an array, its shape and a digest), its inner layers,
+        and the order of its gates where it has some."""
         described: dict[str, Any] = {"class": type(self).__name__}
+        if gates := getattr(self, "gates", ""):
+            described["gates"] = gates
         for name, member in vars(self).items():
-            if not name.startswith("_") and isinstance(member, str | int | float | bool | None):
+            if name.startswith("_"):
+                continue
+            if isinstance(member, str | int | float | bool | None):
                 described[name] = member
+            elif isinstance(member, np.ndarray):
+                digest = hashlib.sha256(np.ascontiguousarray(member).data).hexdigest()[:16]
+                described[name] = {"shape": list(member.shape), "digest": digest}
         for name, member in self.children():
             if isinstance(member, Layer):
                 described[name] = member.config()
         return described
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={value!r}" for name, value in self.config().items() if isinstance(value, str | int | float)]
+        inner = [f"{name}: {layer!r}" for name, layer in self.children() if isinstance(layer, Layer)]
+        text = f"{type(self).__name__}({', '.join(part for part in parts if not part.startswith('class='))})"
+        return "\n    ".join([text, *("\n".join(inner).split("\n") if inner else [])])
 
     def work(self, name: str, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """An array of this layer's own, its content undefined; it grows to the largest batch and is reused."""
@@ -208,6 +228,10 @@ class Loss(Layer):
     @abstractmethod
     def weight(self, target: Any, steps: Steps) -> float:
         """What the mean is over: rows, sequences or the sum of their weights. Shares of a batch are combined by it."""
+
+    def predict(self, x: Any, *steps: Any) -> Any:
+        """What the scores x say: by default themselves."""
+        return x.copy()
 
     def predict_loss(self, *args: Any) -> float:
         """The loss alone. The gradients of the loss's own parameters may be overwritten."""

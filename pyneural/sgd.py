@@ -106,6 +106,8 @@ class Optimiser(ABC):
             kernels.sum_of_squares(grads[start:stop].reshape(-1, width), rows) for start, stop, width, rows in regions
         )
         norm = math.sqrt(sum(squares))
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"clip_norm: the gradient's norm is {norm}, there is nothing to scale it by")
         return 1.0 if norm <= self.clip_norm else self.clip_norm / norm
 
     @abstractmethod
@@ -179,6 +181,8 @@ class Adam(Optimiser):
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
             if not 0 <= beta < 1:
                 raise ValueError(f"{name}: expected a number in [0, 1), got {beta}")
+        if not epsilon >= 0:
+            raise ValueError(f"epsilon: expected a number from 0, got {epsilon}")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def update(

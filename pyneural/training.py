@@ -54,7 +54,7 @@ def epochs(
     position: where to go on from; it is kept up to date, so what is saved beside the values is this
     parallel: `Threads(n)` shares each batch over n threads
     """
-    per_epoch = len(batches)
+    per_epoch = _length(batches)
     _check_period("report_every", report_every)
     reporter = _Reporter(network, optimiser, per_epoch, position or Position())
     for _ in _steps(network, batches, optimiser, epochs, reporter, parallel):
@@ -87,7 +87,9 @@ def fit(
 
     An interrupted run that is resumed gives, to the bit, what the uninterrupted one gives.
     """
-    per_epoch = len(batches)
+    per_epoch = _length(batches)
+    if patience is not None and evaluate is None:
+        raise ValueError("patience: expected `evaluate` beside it, which tells what is better; got None")
     for name, period in (
         ("report_every", report_every),
         ("evaluate_every", evaluate_every),
@@ -106,6 +108,14 @@ def fit(
                 where = checkpoints.folder / saved.name
                 raise FormatError(f"{where}: where training stood is malformed: {error}") from error
             logger.info("resumed from %s, epoch %.2f", saved.name, _epoch(history.position, per_epoch))
+            if saved.per_epoch != per_epoch:
+                raise ValueError(
+                    f"resume: {saved.name} was saved with {saved.per_epoch} batches in an epoch, now it is {per_epoch}"
+                )
+    elif checkpoints is not None and checkpoints.names():
+        raise ValueError(
+            f"checkpoints: {checkpoints.folder} holds those of an earlier run: resume it, clear() it, or choose another"
+        )
     position = history.position
     reporter = _Reporter(network, optimiser, per_epoch, position)
 
@@ -116,7 +126,7 @@ def fit(
 
     def save() -> None:
         if checkpoints is not None:
-            checkpoints.save(network, optimiser, _epoch(position, per_epoch), asdict(history), best)
+            checkpoints.save(network, optimiser, per_epoch, asdict(history), best)
 
     def patience_lost() -> bool:
         return patience is not None and position.since_best >= patience
@@ -200,6 +210,8 @@ def _steps(
 ) -> Iterator[None]:
     """One step of training after the other."""
     per_epoch, position = len(batches), reporter.position
+    if epochs < 0:
+        raise ValueError(f"epochs: expected a number from 0, got {epochs}")
     last = round(epochs * per_epoch)
     gradient = network.loss_and_gradient if parallel is None else parallel.of(network).loss_and_gradient
     while position.epoch * per_epoch + position.batch < last:
@@ -216,6 +228,11 @@ def _steps(
                     "lower the rate, or clip the gradient"
                 )
             update = optimiser.step(network, now)
+            if not math.isfinite(update):
+                raise FloatingPointError(
+                    f"the update became {update} in epoch {_epoch(position, per_epoch):.2f}: the values are spoilt; "
+                    "lower the rate, or clip the gradient"
+                )
             reporter.count(loss, update, batch.items, time.perf_counter() - mark)
             yield
             if position.epoch * per_epoch + position.batch >= last:
@@ -223,6 +240,14 @@ def _steps(
             mark = time.perf_counter()
         if (position.epoch, position.batch) == before:
             raise ValueError(f"batches: expected {per_epoch} in an epoch, got {position.batch}")
+
+
+def _length(batches: BatchSource) -> int:
+    if not hasattr(batches, "epoch"):
+        raise TypeError(
+            f"batches: expected Batches, Streams or the like, with epoch(number); got {type(batches).__name__}"
+        )
+    return len(batches)
 
 
 def _check_period(name: str, period: float) -> None:

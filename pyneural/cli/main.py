@@ -2,6 +2,7 @@
 
 import io
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,6 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("aborted", err=True)
         sys.exit(130)
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         click.echo(f"Error: {_said(error)}", err=True)
@@ -134,7 +134,9 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
         _train(experiment, resume, started)
     except KeyboardInterrupt:
         if any((experiment.out / "checkpoints").glob("step-*")):
-            click.echo("\ninterrupted: the same command with --resume goes on from the last checkpoint", err=True)
+            click.echo(
+                "\ninterrupted: the same command with --resume goes on from the last checkpoint", nl=False, err=True
+            )
         raise
 
 
@@ -187,7 +189,10 @@ class _Heading(logging.Handler):
 def evaluate(folder: Path, file: Path, word_column: int, tag_column: int) -> None:
     """Score the model in DIR on a FILE of CoNLL columns."""
     tagger = Tagger.load(folder)
-    click.echo(tagger.evaluate(read_columns(file, word_column, tag_column)).table())
+    corpus = read_columns(file, word_column, tag_column)
+    if unseen := tagger.unseen(corpus):
+        click.echo(f"{file}: {', '.join(unseen)} unknown to the model: will be missed", err=True)
+    click.echo(tagger.evaluate(corpus).table())
 
 
 @commands.command(short_help="Tag a FILE, or standard input.")
@@ -250,4 +255,5 @@ def demo(out: Path, seed: int, epochs: int) -> None:
     for words, tags in zip(test.words[:EXAMPLES], tagger.tag(test.words[:EXAMPLES]), strict=True):
         click.echo(f"  {marked(words, tags, tagger.scheme)}")
     click.echo(f"\nheld-out entity F1: {figures['scores']['test'].main:.2f}")
-    click.echo(f"Try your own: echo 'Ada Ode flew to Lisbon.' | pyneural predict {out}")
+    command = "pyneural" if shutil.which("pyneural") else sys.argv[0]  # as in an environment that is not activated
+    click.echo(f"Try your own: echo 'Ada Ode flew to Lisbon.' | {command} predict {out}")

@@ -38,12 +38,22 @@ static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REA
     FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, y, H);
 }
 
-/* out = sum of the rows of x (N, D): the gradient of a bias. */
+/* out = sum of the rows of x (N, D): the gradient of a bias. Summed in blocks of rows, so that the rounding error
+ * grows with the number of blocks and with their height, not with N. */
 static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, REAL *restrict out) {
+    enum { ROWS = 128, COLUMNS = 64 };
     memset(out, 0, sizeof(REAL) * D);
-    for (index_t i = 0; i < N; i++) {
-        const REAL *restrict row = x + i * D;
-        SIMD for (index_t j = 0; j < D; j++) out[j] += row[j];
+    for (index_t i0 = 0; i0 < N; i0 += ROWS) {
+        const index_t i1 = i0 + ROWS < N ? i0 + ROWS : N;
+        for (index_t j0 = 0; j0 < D; j0 += COLUMNS) {
+            const index_t width = D - j0 < COLUMNS ? D - j0 : COLUMNS;
+            REAL block[COLUMNS] = {0};
+            for (index_t i = i0; i < i1; i++) {
+                const REAL *restrict row = x + i * D + j0;
+                SIMD for (index_t j = 0; j < width; j++) block[j] += row[j];
+            }
+            SIMD for (index_t j = 0; j < width; j++) out[j0 + j] += block[j];
+        }
     }
 }
 

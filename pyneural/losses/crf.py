@@ -82,8 +82,9 @@ class Crf(Loss):
         path_scores = self.work("path_scores", steps.sequences, dtype=np.float64)
         kernels.crf_path_scores(*chain, labels, path_scores, dx, *counts)
         dx *= scale
+        expected *= scale
         for parameter, count in zip((self.start, self.transitions, self.end), counts, strict=True):
-            np.multiply(count, scale, out=parameter.grad, casting="same_kind")
+            np.copyto(parameter.grad, count, casting="same_kind")
         return scale * float(np.sum(logZ - path_scores)), dx
 
     def predict(self, x: Array, steps: Steps, previous: Integers | None = None) -> Integers:

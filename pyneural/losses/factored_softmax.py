@@ -92,14 +92,17 @@ class FactoredSoftmax(Loss):
         touched = [np.zeros(0, dtype=np.int64)]
         for cluster, rows in self._groups(target):
             first, last = self.first_slot[cluster], self.first_slot[cluster + 1]
-            x_c, V = x[rows], self.V.value[first:last]
-            s = x_c @ V.T + self.v.value[first:last, 0]
-            ds_c = np.empty_like(s)
-            losses_c = np.empty(len(rows))
+            n, size, V = len(rows), int(last - first), self.V.value[first:last]
+            x_c, s, ds_c = self.work("x_c", n, self.dim_in), self.work("s", n, size), self.work("ds_c", n, size)
+            np.take(x, rows, axis=0, out=x_c, mode="clip")  # "clip" writes to out unbuffered
+            kernels.matmul(x_c, V, s, transpose_b=True)
+            s += self.v.value[first:last, 0]
+            losses_c = self.work("losses_c", n, dtype=np.float64)
             kernels.softmax_gradient(s, self.slot_of_label[target[rows]] - first, None, 0.0, scale, losses_c, ds_c)
             kernels.matmul(ds_c, x_c, self.V.grad[first:last], transpose_a=True)
             kernels.column_sums(ds_c, self.v.grad[first:last, 0])
-            dx[rows] += ds_c @ V
+            kernels.matmul(ds_c, V, x_c)  # the rows' share of dx takes their place
+            dx[rows] += x_c
             total += float(losses_c.sum())
             touched.append(np.arange(first, last))
         self.V.rows = self.v.rows = np.concatenate(touched)
@@ -117,7 +120,9 @@ class FactoredSoftmax(Loss):
         p = np.empty((len(x), self.labels), dtype=x.dtype)
         for cluster in range(len(self.first_slot) - 1):
             first, last = self.first_slot[cluster], self.first_slot[cluster + 1]
-            s = x @ self.V.value[first:last].T + self.v.value[first:last, 0]
+            s = np.empty((len(x), int(last - first)), dtype=x.dtype)
+            kernels.matmul(x, self.V.value[first:last], s, transpose_b=True)
+            s += self.v.value[first:last, 0]
             kernels.softmax(s, s)
             p[:, self.label_of_slot[first:last]] = s * p_cluster[:, cluster, None]
         return p

@@ -42,7 +42,11 @@ class Softmax(Loss):
         return float(len(target) if self.class_weights is None else self.class_weights[target].sum())
 
     def loss_and_gradient(self, x: Array, target: Integers) -> tuple[float, Array]:
-        weights = None if self.class_weights is None else self.class_weights.astype(x.dtype)
+        weights = None
+        if self.class_weights is not None:
+            if len(self.class_weights) != x.shape[1]:
+                raise ValueError(f"class_weights: expected {x.shape[1]}, one a class; got {len(self.class_weights)}")
+            weights = self.class_weights.astype(x.dtype)
         scale = self.scale(len(x) if self.class_weights is None else self.class_weights[target].sum())
         losses = self.work("losses", len(x), dtype=np.float64)
         dx = self.work("dx", *x.shape)

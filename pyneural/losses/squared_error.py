@@ -33,7 +33,3 @@ class SquaredError(Loss):
         loss = 0.5 * scale * float(np.vdot(dx, dx))
         dx *= scale
         return loss, dx
-
-    def predict(self, x: Array) -> Array:
-        """x itself: the predicted values."""
-        return x.copy()

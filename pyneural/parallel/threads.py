@@ -11,7 +11,7 @@ summed in the order of i, so a run is reproducible to the bit for the same n. Ma
 sequence's place in the whole batch, so sharing does not change them.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,11 @@ class Replicas:
         for replica in self.networks[1:count]:
             replica.draws = own.draws
         others = [self.pool.submit(self.networks[i].loss_and_gradient, shares[i]) for i in range(1, count)]
-        losses = [own.loss_and_gradient(shares[0]), *(other.result() for other in others)]
+        try:
+            first = own.loss_and_gradient(shares[0])
+        finally:
+            wait(others)  # also where this share failed: no replica may still be at work when the next batch comes
+        losses = [first, *(other.result() for other in others)]
         self._reduce(count, factors)
         return float(np.dot(losses, factors))
 

@@ -14,11 +14,10 @@ them by heart. The decay of the weights (l2) keeps this one from it.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_diabetes
-from sklearn.linear_model import LinearRegression
 
 from pyneural import Batches, Cosine, Dense, Nesterov, Network, Sequential, SquaredError, fit
 from pyneural.samples import Outcome, run
+from pyneural.samples.bundled import LinearRegression, load_diabetes
 
 
 def r_squared(y: NDArray[np.floating], predicted: NDArray[np.floating]) -> float:

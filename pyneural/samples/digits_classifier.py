@@ -12,11 +12,10 @@ reaches 0.973 on the same split.
 """
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 
 from pyneural import Batches, Dense, Momentum, Network, Sequential, Softmax, fit
 from pyneural.samples import Outcome, run
+from pyneural.samples.bundled import LogisticRegression, load_digits
 
 
 def train(epochs: int = 30, seed: int = 1) -> Outcome:

@@ -30,11 +30,11 @@ import logging
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_wine
 
 from pyneural import Batches, Dense, Layer, Network, Parameter, Sequential, Softmax
 from pyneural.initializers import Constant, Zeros
 from pyneural.samples import Outcome, run
+from pyneural.samples.bundled import load_wine
 from pyneural.test.gradient_check import check_gradients
 
 Array = NDArray[np.floating]

@@ -14,10 +14,10 @@ Expect 0.98 to 0.99.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from pyneural import Adam, Batches, Bidirectional, Dense, Gru, LastStep, Network, Sequential, Softmax, fit
 from pyneural.samples import Outcome, run
+from pyneural.samples.bundled import load_digits
 
 
 def columns(picture: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -236,6 +236,8 @@ def _check_width(where: str, width: int, selected: dict[str, int]) -> None:
     for what, column in selected.items():
         if not -width <= column < width:
             raise CorpusError(f"{where}: too few columns: the {what} is column {column}, but the line has {width}")
+    if len(set(selected.values())) < len(selected):
+        raise CorpusError(f"{where}: the words and the tags are both asked from column {selected['word']}")
     if len({column % width for column in selected.values()}) < len(selected):
         raise CorpusError(
             f"{where}: too few columns: word and tag are both column {selected['word'] % width}, as the line"

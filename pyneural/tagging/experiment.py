@@ -151,6 +151,10 @@ class Experiment:
         """A new run deletes the checkpoints of the old; one that is resumed is compared with it."""
         path = checkpoints.folder / "run.json"
         if not (resume and checkpoints.names() and path.is_file()):
+            if resume:
+                logger.warning("%s: nothing to resume from, starting afresh", checkpoints.folder)
+            elif checkpoints.names():
+                logger.warning("%s: starting afresh, an earlier run's checkpoints are deleted", checkpoints.folder)
             checkpoints.clear()
             checkpoints.folder.mkdir(exist_ok=True)
             _write_json(path, fixed)
@@ -168,11 +172,12 @@ class Experiment:
         return read_columns(path, self.word_column, self.tag_column)
 
     def _vectors(self, corpora: dict[str, Corpus]) -> Vectors | None:
-        """The vectors of the words at hand and of the most frequent others."""
+        """The vectors of the words to train and tune on, and of the most frequent others. Not of the test part's: what
+        is trained must not depend on it."""
         if self.embeddings is None:
             return None
         table = read_vectors(self.embeddings)
-        at_hand = {word for corpus in corpora.values() for words in corpus.words for word in words}
+        at_hand = {word for part in ("train", "dev") for words in corpora[part].words for word in words}
         at_hand |= {word.lower() for word in at_hand}
         frequent = set(islice(table.words, FREQUENT))
         kept = [row for row, word in enumerate(table.words) if word in frequent or word in at_hand]

@@ -7,7 +7,20 @@ import re
 import numpy as np
 import pytest
 
-from pyneural import Adam, Crf, Dense, Embedding, Gru, Momentum, Network, Sequential, Sgd, Softmax, safetensors
+from pyneural import (
+    Adam,
+    Crf,
+    Dense,
+    Embedding,
+    FactoredSoftmax,
+    Gru,
+    Momentum,
+    Network,
+    Sequential,
+    Sgd,
+    Softmax,
+    safetensors,
+)
 from pyneural.checkpoint import Checkpoints, load_model, save_model
 from pyneural.safetensors import FormatError, read, write
 from pyneural.test.gradient_check import as_batch
@@ -100,13 +113,13 @@ def test_float64_into_float32(path):
 @pytest.mark.parametrize(
     ("other", "match"),
     [
-        (lambda: tagger(hidden=5), "'body.layers.1.W'"),
-        (lambda: Network(Sequential(Embedding(7, 3), Dense(3, 3)), Crf(3)).allocate(), "'body.layers.1.W'"),
+        (lambda: tagger(hidden=5), "layers.1.dim_hidden is 4 in the file, 5 here"),
+        (lambda: Network(Sequential(Embedding(7, 3), Dense(3, 3)), Crf(3)).allocate(), "layers.1.class is 'Gru'"),
         (
             lambda: Network(Sequential(Embedding(8, 3), Gru(3, 4), Dense(4, 3)), Crf(3)).allocate(),
-            "'body.layers.0.table'",
+            "layers.0.vocabulary is 7 in the file, 8 here",
         ),
-        (lambda: Network(Embedding(7, 3), Softmax()).allocate(), "'body.table'"),
+        (lambda: Network(Embedding(7, 3), Softmax()).allocate(), "network.body.class is 'Sequential'"),
     ],
     ids=["width", "depth", "vocabulary", "wiring"],
 )
@@ -185,11 +198,11 @@ def test_a_failure_leaves_the_old_file_and_no_litter(path, monkeypatch, broken):
 def test_a_failed_checkpoint_deletes_none(tmp_path, monkeypatch):
     checkpoints, optimiser = Checkpoints(tmp_path, keep=1), Adam()
     network = trained(optimiser)
-    checkpoints.save(network, optimiser, 1.0, {}, None)
+    checkpoints.save(network, optimiser, 20, {}, None)
     trained(optimiser, network)
     monkeypatch.setattr(safetensors.os, "fsync", lambda number: (_ for _ in ()).throw(FullError))
     with pytest.raises(FullError):
-        checkpoints.save(network, optimiser, 2.0, {}, None)
+        checkpoints.save(network, optimiser, 20, {}, None)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000002.safetensors"]
 
 
@@ -204,7 +217,7 @@ def test_checkpoint_round_trip(tmp_path, dtype, make):
     network = trained(optimiser, tagger(dtype=dtype, carry=True))
     assert checkpoints.load(network, optimiser) is None
     best = network.values[::-1].copy()
-    name = checkpoints.save(network, optimiser, 0.5, {"position": {"batch": 1}}, best)
+    name = checkpoints.save(network, optimiser, 20, {"position": {"batch": 1}}, best)
     assert name == "step-00000002"
     other, fresh = trained(make(0.1), tagger(seed=9, dtype=dtype, carry=True), 5), make(0.3)
     saved = checkpoints.load(other, fresh)
@@ -225,7 +238,7 @@ def test_checkpoint_round_trip(tmp_path, dtype, make):
 def test_loading_forgets_what_was_carried(tmp_path):
     checkpoints, optimiser = Checkpoints(tmp_path), Sgd(0.1)
     network = tagger(carry=True)
-    checkpoints.save(network, optimiser, 0.0, {}, None)
+    checkpoints.save(network, optimiser, 20, {}, None)
     trained(Sgd(0.1), network)
     checkpoints.load(network, optimiser)
     assert trained(optimiser, network).values.tobytes() == trained(Sgd(0.1), tagger(carry=True)).values.tobytes()
@@ -238,7 +251,7 @@ def test_names_and_keep(tmp_path):
 
     def save(steps):
         optimiser.steps = steps
-        return checkpoints.save(network, optimiser, 0.0, {}, None)
+        return checkpoints.save(network, optimiser, 20, {}, None)
 
     for steps in (5, 99_999_999, 100_000_000):
         assert save(steps) == checkpoints.names()[-1]
@@ -254,7 +267,7 @@ def test_names_and_keep(tmp_path):
 
 def test_no_such_checkpoint(tmp_path):
     checkpoints, optimiser = Checkpoints(tmp_path), Sgd(0.1)
-    checkpoints.save(trained(optimiser), optimiser, 0.0, {}, None)
+    checkpoints.save(trained(optimiser), optimiser, 20, {}, None)
     for name in ("step-3", "../step-00000002", "step-00000002.safetensors"):
         with pytest.raises(ValueError, match=r"there are: step-00000002"):
             checkpoints.load(tagger(), Sgd(0.1), name)
@@ -271,7 +284,7 @@ def test_no_such_checkpoint(tmp_path):
 )  # fmt: skip
 def test_checkpoint_of_another(tmp_path, network, optimiser):
     checkpoints, ours = Checkpoints(tmp_path), Adam()
-    checkpoints.save(trained(ours), ours, 0.0, {}, None)
+    checkpoints.save(trained(ours), ours, 20, {}, None)
     network = network()
     before = network.values.tobytes()
     with pytest.raises(FormatError, match="step-00000002"):
@@ -284,7 +297,7 @@ def test_checkpoint_of_another(tmp_path, network, optimiser):
 @pytest.mark.parametrize("value", [None, [], "text", 2.5], ids=str)
 def test_malformed_checkpoints(tmp_path, name, value):
     checkpoints, optimiser = Checkpoints(tmp_path), Adam()
-    checkpoints.save(trained(optimiser), optimiser, 0.0, {}, None)
+    checkpoints.save(trained(optimiser), optimiser, 20, {}, None)
     path = tmp_path / "step-00000002.safetensors"
     resaved(path, lambda tensors, described: described.update({name: str(value) if name == "pyneural" else value}))
     with pytest.raises(FormatError, match=re.escape(str(path))):
@@ -294,7 +307,23 @@ def test_malformed_checkpoints(tmp_path, name, value):
 @pytest.mark.parametrize("key", ["optimiser.mean", "best_values"])
 def test_vectors_of_another_length(tmp_path, key):
     checkpoints, optimiser, network = Checkpoints(tmp_path), Adam(), tagger()
-    checkpoints.save(trained(optimiser, network), optimiser, 0.0, {}, network.values.copy())
+    checkpoints.save(trained(optimiser, network), optimiser, 20, {}, network.values.copy())
     resaved(tmp_path / "step-00000002.safetensors", lambda tensors, _: tensors.update({key: tensors[key][1:]}))
     with pytest.raises(FormatError, match=key):
         checkpoints.load(tagger(), Adam())
+
+
+def test_a_model_of_the_same_shapes_but_another_function(path):
+    """Names and shapes are not all that makes a network."""
+    pairs = [
+        (lambda: Dense(3, 3), lambda: Dense(3, 3, "relu")),
+        (lambda: Gru(3, 3), lambda: Gru(3, 3, reverse=True)),
+    ]
+    for saved, other in pairs:
+        save_model(Network(saved(), Softmax()).allocate(), path)
+        with pytest.raises(FormatError, match=r"in the file, .* here"):
+            load_model(Network(other(), Softmax()).allocate(), path)
+    clusters = [[0, 0, 1, 1], [0, 1, 0, 1]]
+    save_model(Network(Dense(3, 3), FactoredSoftmax(3, 4, clusters=clusters[0])).allocate(), path)
+    with pytest.raises(FormatError, match=r"loss\.clusters\.digest"):
+        load_model(Network(Dense(3, 3), FactoredSoftmax(3, 4, clusters=clusters[1])).allocate(), path)

@@ -109,7 +109,7 @@ def test_what_is_refused(attempt, message):
         (lambda: network(Gru(2, 3)).predict([np.zeros((4, 3))]), r"x: expected shape \(4, 2\), got \(4, 3\)"),
         (lambda: _loss(Dense(2, 3), x, np.array([0, 3, 1])), "targets: expected labels from 0 to 2, got 3 in row 1"),
         (lambda: _loss(Dense(2, 3), x, np.array([0, 1])), "expected"),
-        (lambda: _loss(Dense(2, 3), x, np.array([0, 1, 1]), Softmax(class_weights=[1, 2])), "weights: expected shape"),
+        (lambda: _loss(Dense(2, 3), x, np.array([0, 1, 1]), Softmax(class_weights=[1, 2])), "expected 3, one a class"),
         (lambda: network(Embedding(5, 3)).predict([np.array([1.0])]), "ids: got float32"),
     ],
 )  # fmt: skip

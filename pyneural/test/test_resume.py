@@ -1,8 +1,22 @@
 """Training that was interrupted goes on to the bit as if it had not been."""
 
+import numpy as np
 import pytest
 
-from pyneural import Adam, Halving, Momentum, Nesterov, Sgd, Threads, fit, scorer
+from pyneural import (
+    Adam,
+    Batches,
+    Dense,
+    Halving,
+    Momentum,
+    Nesterov,
+    Network,
+    Sgd,
+    Softmax,
+    Threads,
+    fit,
+    scorer,
+)
 from pyneural.checkpoint import Checkpoints
 from pyneural.safetensors import FormatError
 from pyneural.test.test_training import scripted, sentences, stream, streaming, tagger, told
@@ -80,6 +94,29 @@ def test_resume_needs_checkpoints(tmp_path):
 
 def test_a_checkpoint_of_nothing_known(tmp_path):
     checkpoints, optimiser = Checkpoints(tmp_path), Sgd(0.1)
-    checkpoints.save(tagger(), optimiser, 0.0, {"records": [{"mood": 1}], "evaluations": [], "position": {}}, None)
+    checkpoints.save(tagger(), optimiser, 20, {"records": [{"mood": 1}], "evaluations": [], "position": {}}, None)
     with pytest.raises(FormatError, match="step-00000000"):
         fit(tagger(), sentences(), Sgd(0.1), 1, checkpoints=checkpoints, resume=True)
+
+
+def test_a_folder_of_another_run_is_not_mixed_with_this_one(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    batches = Batches(np.eye(8), np.arange(8) % 2, 2)
+
+    def network():
+        return Network(Dense(8, 2), Softmax()).allocate(seed=1)
+
+    fit(network(), batches, Sgd(0.1), epochs=1, checkpoints=checkpoints)
+    with pytest.raises(ValueError, match="holds those of an earlier run"):
+        fit(network(), batches, Sgd(0.1), epochs=1, checkpoints=checkpoints)
+    with pytest.raises(ValueError, match="saved with 4 batches in an epoch, now it is 2"):
+        fit(network(), Batches(np.eye(8), np.arange(8) % 2, 4), Sgd(0.1), checkpoints=checkpoints, resume=True)
+
+
+def test_another_rate_is_told(tmp_path, caplog):
+    checkpoints = Checkpoints(tmp_path)
+    batches = Batches(np.eye(8), np.arange(8) % 2, 2)
+    network = Network(Dense(8, 2), Softmax()).allocate(seed=1)
+    fit(network, batches, Sgd(0.1), epochs=1, checkpoints=checkpoints)
+    fit(network, batches, Sgd(0.2), epochs=2, checkpoints=checkpoints, resume=True)
+    assert "going on with another setting: optimiser.rate is 'Constant(rate=0.1)'" in caplog.text

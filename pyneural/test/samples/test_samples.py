@@ -34,7 +34,7 @@ BUDGETS = [
     Budget("crf_tagger", {"epochs": 5}, 20.0),
     Budget("gradients_by_hand", {"epochs": 8}, 0.4),
 ]
-NOT_A_SAMPLE = {"__init__", "demo_corpus"}
+NOT_A_SAMPLE = {"__init__", "bundled", "demo_corpus"}
 FOLDER = Path(pyneural.samples.__file__).parent
 
 

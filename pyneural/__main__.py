@@ -1,0 +1,5 @@
+"""`python -m pyneural`: the command line."""
+
+from pyneural.cli import main
+
+main()
