@@ -50,7 +50,8 @@ class Network(Layer):
     values: Array
     grads: Array
     input_gradient: Any
-    """the gradient of the inputs of the last batch, in packed order (None for whole numbers)"""
+    """the gradient of the inputs of the last batch, in packed order (None for whole numbers); with `Threads`, of the
+    first share"""
 
     def __init__(self, body: Layer, loss: Loss) -> None:
         for name, part, kind in (("body", body, Layer), ("loss", loss, Loss)):

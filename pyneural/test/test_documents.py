@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyneural import Dense, Network
 from pyneural.test.gradient_check import check_gradients
 
 ROOT = Path(__file__).parents[2]
@@ -20,22 +21,29 @@ def blocks(document: str) -> list[str]:
 
 
 def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    first, second = blocks("README.md")
+    first, second, third = blocks("README.md")
     assert len(first.strip().splitlines()) <= 32
-    exec(first, names)
+    exec(first, {})
     printed = capsys.readouterr().out
     found = re.search(r"held-out accuracy (\d\.\d+)", printed)
     assert found is not None
     assert float(found[1]) > 0.9
-    exec(second, names)
+    exec(second, {})
     assert float(capsys.readouterr().out) < 1e-7
+    exec(third, {})
+    assert capsys.readouterr().out.endswith("True\n")
 
 
-def test_a_layer_written_by_the_contributing_page() -> None:
+def test_a_layer_and_a_loss_written_by_the_contributing_page() -> None:
     names: dict[str, object] = {}
-    (layer,) = blocks("CONTRIBUTING.md")
+    layer, loss = blocks("CONTRIBUTING.md")
     exec(layer, names)
-    norm = names["LayerNorm"]
+    exec(loss, names)
+    norm, huber = names["LayerNorm"], names["Huber"]
     assert isinstance(norm, type)
-    assert check_gradients(norm(4), np.random.default_rng(0).standard_normal((5, 4))) < 1e-7
+    assert isinstance(huber, type)
+    rng = np.random.default_rng(0)
+    assert check_gradients(norm(4), rng.standard_normal((5, 4))) < 1e-7
+    network = Network(Dense(3, 2), huber())
+    assert check_gradients(network, rng.standard_normal((6, 3)), 3 * rng.standard_normal((6, 2))) < 1e-7
+    assert network.predict(np.zeros((4, 3))).shape == (4, 2)
