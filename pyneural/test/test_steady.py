@@ -1,5 +1,6 @@
 """A steady step of training allocates next to nothing, and its cost follows the work, not the vocabulary."""
 
+import os
 import tracemalloc
 from collections.abc import Callable
 
@@ -35,6 +36,8 @@ from pyneural.test.gradient_check import as_batch
 
 WIDTH, SEQUENCES, LENGTH = 128, 16, 20
 ACTIVATIONS = SEQUENCES * LENGTH * WIDTH * 4  # bytes of one (N, WIDTH) array, 160 kB: none may be allocated anew
+# the NumPy twins are written to be read, and make arrays as they go
+compiled = pytest.mark.skipif(os.environ.get("PYNEURAL_KERNELS") == "reference", reason="promised of compiled kernels")
 BODIES: dict[str, Callable[[], Layer]] = {
     "dense": lambda: Sequential(Dense(WIDTH, WIDTH, "tanh"), Dense(WIDTH, WIDTH, "relu")),
     "dropout": lambda: Sequential(Dropout(0.5), Dropout(0.5, locked=True), Dense(WIDTH, WIDTH)),
@@ -72,6 +75,7 @@ def batch_for(network: Network, rng: np.random.Generator) -> Batch:
     return as_batch(network, inputs, [rng.integers(0, WIDTH, LENGTH) for _ in range(SEQUENCES)])
 
 
+@compiled
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("loss", ["softmax", "crf"])
 def test_bodies(body: str, loss: str) -> None:
@@ -79,6 +83,7 @@ def test_bodies(body: str, loss: str) -> None:
     assert peak(network, batch_for(network, np.random.default_rng(0)), Adam(1e-3)) < ACTIVATIONS / 4
 
 
+@compiled
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses(loss: str) -> None:
     network = Network(Dense(WIDTH, WIDTH), LOSSES[loss]()).allocate(seed=1)
@@ -86,6 +91,7 @@ def test_losses(loss: str) -> None:
     assert peak(network, batch_for(network, np.random.default_rng(0)), Sgd(1e-3)) < ACTIVATIONS / 2
 
 
+@compiled
 def test_last_step_and_embedding() -> None:
     rng = np.random.default_rng(0)
     body = Sequential(Embedding(500, WIDTH), LastStep(Bidirectional(Gru(WIDTH, 64), Gru(WIDTH, 64))), Dense(WIDTH, 5))
