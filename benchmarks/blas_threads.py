@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing import interleaved
 from pyneural import Adam, Batches, Bidirectional, Crf, Dense, Embedding, Gru, Network, Sequential, Threads
 from pyneural.kernels import blas, matmul
 
@@ -41,18 +42,6 @@ def tagger(hidden: int) -> tuple[Network, Batches]:
         Dense(2 * hidden, 9),
     )
     return Network(body, Crf(9)).allocate(seed=1), Batches(words, tags, 32)
-
-
-def interleaved(cases: dict[str, Callable[[], object]], rounds: int, times: int = 1) -> dict[str, float]:
-    """The shortest time of each case in seconds, taken in turns."""
-    best = dict.fromkeys(cases, float("inf"))
-    for _ in range(rounds):
-        for name, run in cases.items():
-            start = time.perf_counter()
-            for _ in range(times):
-                run()
-            best[name] = min(best[name], (time.perf_counter() - start) / times)
-    return best
 
 
 def mkl_product(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object] | None:

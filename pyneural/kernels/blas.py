@@ -1,8 +1,9 @@
 """How many threads the BLAS behind the kernels uses: one, unless told otherwise.
 
-The products of small and medium networks are too small to be worth sharing out: what one wins in the product is lost
-in waking threads. So SciPy's OpenBLAS is set to one thread when the kernels are imported, unless the environment
-names a number (OPENBLAS_NUM_THREADS or OMP_NUM_THREADS). NumPy has a BLAS of its own, which is left as it is.
+Threads within the products of a small network win little (`python -m benchmarks.blas_threads` measures it), and where
+several trainings run side by side they get in each other's way. So SciPy's OpenBLAS is set to one thread when the
+kernels are imported, unless the environment names a number (OPENBLAS_NUM_THREADS or OMP_NUM_THREADS). NumPy has a BLAS
+of its own, which is left as it is.
 """
 
 import os
