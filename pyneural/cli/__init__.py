@@ -1,4 +1,4 @@
-"""The command line: `pyneural demo | train | evaluate | predict`."""
+"""The command line: `pyneural demo | train | evaluate | predict | info`."""
 
 from pyneural.cli.main import main
 

@@ -2,20 +2,20 @@
 
 `reference` is the specification of each; the compiled twins have the same names and signatures. With
 `PYNEURAL_KERNELS=reference` in the environment everything runs on NumPy. `PYNEURAL_ISA` (avx512, avx2 or
-baseline) narrows the instruction set that the compiled kernels would choose.
+baseline) narrows the instruction set that the compiled kernels would choose; `PYNEURAL_BLAS` names the library that
+does matrix products for them (blas.py).
 """
 
 import os
 from typing import TYPE_CHECKING
 
-_wanted = os.environ.get("PYNEURAL_KERNELS", "compiled")
-if TYPE_CHECKING or _wanted == "reference":
+kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
+if TYPE_CHECKING or kind == "reference":
     from pyneural.kernels.reference import *  # noqa: F403
     from pyneural.kernels.reference import __all__
-elif _wanted == "compiled":
+elif kind == "compiled":
     # ruff: noqa: F401
     try:
-        import pyneural.kernels.blas
         from pyneural.kernels.crf import crf_marginals, crf_path_scores, crf_viterbi
         from pyneural.kernels.dispatch import isa
         from pyneural.kernels.elementwise import (
@@ -44,4 +44,4 @@ elif _wanted == "compiled":
         ) from error
     from pyneural.kernels.reference import __all__
 else:
-    raise ImportError(f"PYNEURAL_KERNELS: expected 'compiled' or 'reference', got {_wanted!r}")
+    raise ImportError(f"PYNEURAL_KERNELS: expected 'compiled' or 'reference', got {kind!r}")

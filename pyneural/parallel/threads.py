@@ -11,7 +11,7 @@ summed in the order of i, so a run is reproducible to the bit for the same n. Ma
 sequence's place in the whole batch, so sharing does not change them.
 """
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent import futures  # whole: it loads its pools only when they are asked for
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class Replicas:
             if getattr(layer, "carry", False):
                 raise ValueError(f"threads: {name} carries state from batch to batch, which shares of a batch can't")
         self.networks = [network] + [network.replica() for _ in range(threads.count - 1)]
-        self.pool = ThreadPoolExecutor(threads.count - 1) if threads.count > 1 else None
+        self.pool = futures.ThreadPoolExecutor(threads.count - 1) if threads.count > 1 else None
         self.rows_each = threads.ROWS_WORTH_A_THREAD
 
     def loss_and_gradient(self, batch: Batch) -> float:
@@ -100,7 +100,9 @@ class Replicas:
         try:
             first = own.loss_and_gradient(shares[0])
         finally:
-            wait(others)  # also where this share failed: no replica may still be at work when the next batch comes
+            futures.wait(
+                others
+            )  # also where this share failed: no replica may still be at work when the next batch comes
         losses = [first, *(other.result() for other in others)]
         self._reduce(count, factors)
         return float(np.dot(losses, factors))
