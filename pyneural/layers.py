@@ -110,8 +110,9 @@ class Bidirectional(Combining):
     def propagate(self, batch: Packed, training: bool) -> Packed:
         H = self.rightward.dim_hidden
         y = self.work("y", len(batch.rows), self.dim_out)
-        y[:, :H] = self.rightward.propagate(batch, training).rows
-        y[:, H:] = self.leftward.propagate(batch, training).rows
+        for cell, columns in ((self.rightward, y[:, :H]), (self.leftward, y[:, H:])):
+            run = cell.forward if training else cell.predict
+            run(batch.rows, batch.steps, columns)
         return Packed(y, batch.steps)
 
     @property
@@ -120,16 +121,13 @@ class Bidirectional(Combining):
         return np.concatenate([self.rightward.hidden, self.leftward.hidden], axis=1)
 
     def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array:
-        H, N = self.rightward.dim_hidden, len(self.rightward._x)
-        parts: list[tuple[Array | None, Array | None]] = []
-        for name, columns in (("dy_right", slice(0, H)), ("dy_left", slice(H, None))):
-            part = None
-            if dy is not None:
-                part = self.work(name, N, dy[:, columns].shape[1])
-                part[...] = dy[:, columns]
-            parts.append((part, None if d_hidden is None else d_hidden[:, columns]))
-        dx = self.rightward.backward(*parts[0])
-        dx += self.leftward.backward(*parts[1])
+        H = self.rightward.dim_hidden
+        dx: Array | None = None
+        for cell, columns in ((self.rightward, slice(0, H)), (self.leftward, slice(H, None))):
+            part = None if dy is None else dy[:, columns]
+            last = None if d_hidden is None else d_hidden[:, columns]
+            dx = cell.backward(part, last, dx)
+        assert dx is not None
         return dx
 
 

@@ -40,17 +40,15 @@ class Lstm(Recurrent):
         N, H = y.shape
         self._c_prev = None if h_prev is None else self.work("c_prev", N, H)
         self._tanh_c = self.work("tanh_c", N, H)
-        scratch = self.work("scratch", steps.sequences * 4 * H)
         kernels.lstm_forward(
             a, self.U.value, state[0], state[1], steps.counts, self.reverse, y, h_prev, self._c_prev, self._tanh_c,
-            scratch,
+            self.scratch(),
         )  # fmt: skip
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        scratch = self.work("scratch_back", 4 * self.dim_hidden**2)
         assert self._c_prev is not None  # backward follows forward, which kept it
         kernels.lstm_backward(
             dy, self._a, self._c_prev, self._tanh_c, self.U.value, dstate[0], dstate[1], steps.counts, self.reverse,
-            self.bptt_steps, da, scratch,
+            self.bptt_steps, da, self.scratch(),
         )  # fmt: skip
         kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)

@@ -99,6 +99,10 @@ class Recurrent(Layer):
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         """The backward loop, and the gradient of U (and of what else is the cell's own)."""
 
+    def scratch(self) -> Array:
+        """Room in which the loops pack U."""
+        return self.work("scratch", kernels.cell_scratch(self.blocks, self.dim_hidden))
+
     # ---- states
 
     def set_state(self, state: ArrayLike | None) -> None:
@@ -142,18 +146,20 @@ class Recurrent(Layer):
 
     # ---- the layer
 
-    def forward(self, x: Array, steps: Steps) -> Array:
+    # out: where y shall be written, perhaps columns of a wider matrix; by default an array of the layer's own
+
+    def forward(self, x: Array, steps: Steps, out: Array | None = None) -> Array:
         self._h_prev = self.work("h_prev", len(x), self.dim_hidden)
-        return self._through(x, steps, self._h_prev, training=True)
+        return self._through(x, steps, self._h_prev, out, training=True)
 
-    def predict(self, x: Array, steps: Steps) -> Array:
-        return self._through(x, steps, None, training=False)
+    def predict(self, x: Array, steps: Steps, out: Array | None = None) -> Array:
+        return self._through(x, steps, None, out, training=False)
 
-    def _through(self, x: Array, steps: Steps, h_prev: Array | None, training: bool) -> Array:
+    def _through(self, x: Array, steps: Steps, h_prev: Array | None, out: Array | None, training: bool) -> Array:
         N, B, H = len(x), steps.sequences, self.dim_hidden
         self._x, self._steps = x, steps
         a = self._a = self.work("a", N, self.blocks * H)
-        y = self._y = self.work("y", N, H)
+        y = self._y = self.work("y", N, H) if out is None else out
         state = self._state = self.work("state", self.states, B, H)
         carried = self._carried.get(training) if self.carry else None
         self._into(state, carried if carried is not None else self._initial, steps, "initial state")
@@ -166,9 +172,9 @@ class Recurrent(Layer):
             self._carried[training] = kept
         return y
 
-    def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array:
+    def backward(self, dy: Array | None, d_hidden: Array | None = None, add_to: Array | None = None) -> Array:
         """dx. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
-        gradient may be None for zeros."""
+        gradient may be None for zeros. add_to: what dx is added to, and returned in"""
         steps, N, H = self._steps, len(self._x), self.dim_hidden
         dstate = self._dstate = self.work("dstate", self.states, steps.sequences, H)
         dstate[...] = 0
@@ -178,6 +184,6 @@ class Recurrent(Layer):
         self.run_back(dy, dstate, steps, da)
         kernels.matmul(self._x, da, self.W.grad, transpose_a=True)
         kernels.column_sums(da, self.b.grad)
-        dx = self.work("dx", N, self.dim_in)
-        kernels.matmul(da, self.W.value, dx, transpose_b=True)
+        dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
+        kernels.matmul(da, self.W.value, dx, transpose_b=True, accumulate=add_to is not None)
         return dx

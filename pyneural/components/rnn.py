@@ -35,12 +35,11 @@ class Rnn(Recurrent):
 
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         kind = KINDS[self.activation]
-        kernels.rnn_forward(a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev)
+        kernels.rnn_forward(a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev, self.scratch())
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        H, kind = self.dim_hidden, KINDS[self.activation]
-        scratch = self.work("scratch", H * H)
+        kind = KINDS[self.activation]
         kernels.rnn_backward(
-            dy, self._y, self.U.value, dstate[0], steps.counts, self.reverse, kind, self.bptt_steps, da, scratch
+            dy, self._y, self.U.value, dstate[0], steps.counts, self.reverse, kind, self.bptt_steps, da, self.scratch()
         )
         kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)

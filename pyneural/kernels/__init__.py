@@ -8,6 +8,8 @@ baseline) narrows the instruction set that the compiled kernels would choose.
 import os
 from typing import TYPE_CHECKING
 
+from pyneural.kernels.sizes import cell_scratch as cell_scratch
+
 _wanted = os.environ.get("PYNEURAL_KERNELS", "compiled")
 if TYPE_CHECKING or _wanted == "reference":
     from pyneural.kernels.reference import *  # noqa: F403

@@ -27,17 +27,17 @@ cdef extern from "dispatch.h" nogil:
         int64_t (*scatter_add)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         void (*zero_rows)(index_t, index_t, const int64_t *, void *) noexcept nogil
         void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, const void *, const void *, void *, void *,
-                            void *) noexcept nogil
-        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, const void *,
-                             const void *, void *, void *, void *) noexcept nogil
+                            index_t, void *, void *) noexcept nogil
+        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, index_t,
+                             const void *, index_t, const void *, void *, void *, void *) noexcept nogil
         void (*gru_forward)(index_t, index_t, const int64_t *, int, int, void *, const void *, const void *, void *,
-                            void *, void *, void *, void *) noexcept nogil
-        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, const void *,
-                             const void *, const void *, const void *, void *, void *, void *,
+                            void *, index_t, void *, void *, void *) noexcept nogil
+        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, index_t,
+                             const void *, const void *, const void *, const void *, void *, void *, void *,
                              void *) noexcept nogil
         void (*lstm_forward)(index_t, index_t, const int64_t *, int, void *, const void *, void *, void *, void *,
-                             void *, void *, void *, void *) noexcept nogil
-        void (*lstm_backward)(index_t, index_t, const int64_t *, int, index_t, const void *, const void *,
+                             index_t, void *, void *, void *, void *) noexcept nogil
+        void (*lstm_backward)(index_t, index_t, const int64_t *, int, index_t, const void *, index_t, const void *,
                               const void *, const void *, const void *, void *, void *, void *,
                               void *) noexcept nogil
         void (*crf_marginals)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
@@ -62,6 +62,8 @@ cdef const kernels_any *kernels_of(ndarray x, str name) except NULL
 cdef void *matrix(object x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL
 cdef void *vector(object x, int type_number, Py_ssize_t size, str name, bint written) except? NULL
 cdef Py_ssize_t leading(ndarray x, str name) except -1
+cdef void *strided(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name, bint written,
+                   Py_ssize_t *distance) except? NULL
 cdef int check_counts(const int64_t *counts, Py_ssize_t T, Py_ssize_t N, Py_ssize_t B) except -1
 
 # The length along an axis; -1, which no array has, where x has no such axis: the check of its shape then fails.

@@ -107,6 +107,25 @@ cdef Py_ssize_t leading(ndarray x, str name) except -1:
     return max(1, x.shape[1], x.strides[0] // item if x.shape[0] > 1 and x.shape[1] else 0)
 
 
+cdef void *strided(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name, bint written,
+                   Py_ssize_t *distance) except? NULL:
+    """The data of a matrix whose rows may lie apart, as columns of a wider one do, and their distance; NULL for None."""
+    distance[0] = columns
+    if x is None:
+        return NULL
+    if not isinstance(x, ndarray):
+        raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
+    cdef ndarray a = x
+    if a.descr.type_num != like.descr.type_num:
+        raise TypeError(f"{name}: got {a.dtype}, not the type that the other arrays ask for")
+    if a.ndim != 2 or a.shape[0] != rows or a.shape[1] != columns:
+        raise ValueError(f"{name}: expected shape ({rows}, {columns}), got {x.shape}")
+    if written and not PyArray_ISWRITEABLE(a):
+        raise ValueError(f"{name}: is read-only, and the kernel writes it")
+    distance[0] = leading(a, name)
+    return PyArray_DATA(a)
+
+
 cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=False) except? NULL:
     return <int64_t *> vector(x, NPY_INT64, size, name, written)
 

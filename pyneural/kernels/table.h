@@ -23,21 +23,25 @@ typedef struct {
     int64_t (*gather)(index_t N, index_t V, index_t D, const REAL *table, const int64_t *ids, REAL *out);
     int64_t (*scatter_add)(index_t N, index_t V, index_t D, const REAL *dy, const int64_t *ids, REAL *grad);
     void (*zero_rows)(index_t R, index_t D, const int64_t *rows, REAL *grad);
-    /* recurrent.h: state h (B, H) and its gradient dh (B, H) run in place through the steps */
+    /* recurrent.h, gru.h, lstm.h: state h (B, H) and its gradient dh (B, H) run in place through the steps. The rows
+     * of y and dy are ldy and lddy numbers apart. scratch: CELL_SCRATCH numbers for a cell of so many gates */
     void (*rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, const REAL *a,
-                        const REAL *U, REAL *h, REAL *y, REAL *h_prev);
+                        const REAL *U, REAL *h, REAL *y, index_t ldy, REAL *h_prev /*?*/, REAL *scratch);
     void (*rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, index_t bptt,
-                         const REAL *dy /*?*/, const REAL *y, const REAL *U, REAL *dh, REAL *da, REAL *scratch);
+                         const REAL *dy /*?*/, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh,
+                         REAL *da, REAL *scratch);
     void (*gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int reset_after, REAL *gates,
-                        const REAL *U, const REAL *c /*?*/, REAL *h, REAL *y, REAL *h_prev, REAL *m, REAL *scratch);
+                        const REAL *U, const REAL *c /*?*/, REAL *h, REAL *y, index_t ldy, REAL *h_prev /*?*/,
+                        REAL *m, REAL *scratch);
     void (*gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int reset_after, index_t bptt,
-                         const REAL *dy /*?*/, const REAL *gates, const REAL *m, const REAL *h_prev,
+                         const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *m, const REAL *h_prev,
                          const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch);
     void (*lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, REAL *gates, const REAL *U,
-                         REAL *h, REAL *c, REAL *y, REAL *h_prev, REAL *c_prev, REAL *tanh_c, REAL *scratch);
+                         REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev /*?*/, REAL *c_prev /*?*/,
+                         REAL *tanh_c, REAL *scratch);
     void (*lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, index_t bptt,
-                          const REAL *dy /*?*/, const REAL *gates, const REAL *c_prev, const REAL *tanh_c,
-                          const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
+                          const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *c_prev,
+                          const REAL *tanh_c, const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
     /* crf.h */
     void (*crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
                           const REAL *start, const REAL *transitions, const REAL *end,

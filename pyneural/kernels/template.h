@@ -1,5 +1,7 @@
 /* Every kernel for one REAL, then the record of them. Read in this order. */
+#include "vectors.h"
 #include "vector_math.h"
+#include "product.h"
 #include "linear.h"
 #include "elementwise.h"
 #include "softmax.h"

@@ -26,7 +26,15 @@ def _cut(dh: Array, t: int, counts: Integers, reverse: bool, bptt: int) -> None:
 
 
 def rnn_forward(
-    a: Array, U: Array, h: Array, counts: Integers, reverse: bool, kind: int, y: Array, h_prev: Array | None
+    a: Array,
+    U: Array,
+    h: Array,
+    counts: Integers,
+    reverse: bool,
+    kind: int,
+    y: Array,
+    h_prev: Array | None,
+    scratch: Array,
 ) -> None:
     """h' = f(a + h U). h (B, H) enters as the initial and leaves as the final states."""
     for _, n, rows in _walk(counts, reverse):
@@ -96,12 +104,13 @@ def gru_backward(
     dh: Array,
     counts: Integers,
     reverse: bool,
+    reset_after: bool,
     bptt: int,
     da: Array,
-    dm: Array | None,
+    dm: Array,
     scratch: Array,
 ) -> None:
-    """dm None is reset before the product; else dm (N, H) is the gradient of h U_n + c."""
+    """dm (N, H) is the gradient of m: of h U_n + c, or of r h where the reset comes before the product."""
     H = len(U)
     for t, n_alive, rows in _walk(counts, not reverse):
         if dy is not None:
@@ -110,10 +119,10 @@ def gru_backward(
         r, z, n = np.split(gates[rows], 3, axis=1)
         da_n = g * (1 - z) * (1 - n * n)
         da_z = g * (h - n) * z * (1 - z)
-        if dm is None:
-            drh = da_n @ U[:, 2 * H :].T
-            da_r = drh * h * r * (1 - r)
-            dh[:n_alive] = g * z + drh * r + np.concatenate([da_r, da_z], axis=1) @ U[:, : 2 * H].T
+        if not reset_after:
+            dm[rows] = da_n @ U[:, 2 * H :].T
+            da_r = dm[rows] * h * r * (1 - r)
+            dh[:n_alive] = g * z + dm[rows] * r + np.concatenate([da_r, da_z], axis=1) @ U[:, : 2 * H].T
         else:
             dm[rows] = da_n * r
             da_r = da_n * m[rows] * r * (1 - r)
