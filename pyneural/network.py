@@ -205,7 +205,7 @@ class Network(Layer):
         printed or drawn (`plot`). A replica is timed, on one thread; this network stays as it is.
 
         repeats: the step is run so often, after two that are not counted; of each time the least is taken
-        machine: limits measured before (`Profile.machine`); by default they are measured now, in a fraction of a second
+        machine: limits measured before (`Profile.machine`); by default they are measured, before and after the steps
         """
         return profile(self.replica(), batch, repeats, machine)
 

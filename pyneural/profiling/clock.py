@@ -83,10 +83,12 @@ def profile(replica: Trained, batch: Batch, repeats: int, machine: Machine | Non
             clock.shadow(layer, "forward", (name, FORWARD), noted=True)
             clock.shadow(layer, "backward", (name, BACKWARD))
     with threadpool_limits(1, user_api="blas"):
-        machine = machine or Machine.measure(replica.dtype)
+        limits = machine or Machine.measure(replica.dtype)
         for _ in range(WARM_UP):
             replica.loss_and_gradient(batch)
         rounds = [clock.time(lambda: replica.loss_and_gradient(batch)) for _ in range(repeats)]
+        if machine is None:
+            limits = limits.better(Machine.measure(replica.dtype))
     costs: dict[Key, Cost] = {}
     for name, arguments in clock.arguments.items():
         told = layers[name].cost(*arguments)
@@ -97,12 +99,12 @@ def profile(replica: Trained, batch: Batch, repeats: int, machine: Machine | Non
     order = [(name, direction) for name in kinds for direction in (FORWARD, BACKWARD, BOTH)]
     return Profile(
         parts=[
-            Part(name, kinds[name], direction, seconds[name, direction], costs.get((name, direction)), machine)
+            Part(name, kinds[name], direction, seconds[name, direction], costs.get((name, direction)), limits)
             for name, direction in order
             if (name, direction) in seconds
         ],
         seconds=min(sum(spent.values()) for spent in rounds),
         rows=batch.items,
         sequences=steps_of(batch.inputs).sequences,
-        machine=machine,
+        machine=limits,
     )

@@ -217,6 +217,9 @@ def test_limits() -> None:
     assert MACHINE.seconds(Cost(flops=10**9, bytes=1000, functions=2 * 10**7)) == pytest.approx(0.02)
     assert MACHINE.seconds(Cost(bytes=10**9)) == pytest.approx(0.05)
     assert MACHINE.bandwidth(0) == MACHINE.bandwidth(1 << 20) == 8e10, "what a larger copy reaches, a smaller could"
+    slow = Machine("float32", 1e10, 3e9, {1 << 16: 6e10, 1 << 20: 1e10, 1 << 26: 3e10})
+    better = Machine("float32", 1e11, 3e9, {1 << 16: 6e10, 1 << 20: 8e10, 1 << 26: 3e10})
+    assert MACHINE.better(slow) == slow.better(MACHINE) == better
     assert MACHINE.bandwidth((1 << 20) + 1) == MACHINE.bandwidth(1 << 40) == 2e10
 
 
@@ -235,9 +238,8 @@ def test_plot(found: Profile, tmp_path: Path, ending: str) -> None:
     content = (tmp_path / f"roof.{ending}").read_bytes()
     assert content.startswith(b"\x89PNG") or b"<svg" in content
     network = Network(LastStep(Rnn(3, 2)), HalfSquares()).allocate()
-    network.profile(as_batch(network, [np.zeros((0, 3))], None), repeats=1, machine=MACHINE).plot(
-        tmp_path / f"nothing.{ending}"
-    )
+    of_nothing = network.profile(as_batch(network, [np.zeros((0, 3))], None), repeats=1, machine=MACHINE)
+    of_nothing.plot(tmp_path / f"nothing.{ending}")
 
 
 def test_plot_without_matplotlib_names_the_extra(found: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
