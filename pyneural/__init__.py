@@ -16,9 +16,10 @@ from pyneural.components import (
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
-from pyneural.neural_layer import Layer, Loss, Parameter
+from pyneural.neural_layer import Cost, Layer, Loss, Parameter
 from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, unpack
 from pyneural.parallel import Threads
+from pyneural.profiling import Profile
 from pyneural.progress import Evaluation, History, Progress
 from pyneural.schedules import Constant, Cosine, Halving, InverseTime, Schedule, WarmUp
 from pyneural.sgd import Adam, Momentum, Nesterov, Optimiser, Sgd
@@ -37,6 +38,7 @@ __all__ = [
     "Constant",
     "Continued",
     "Cosine",
+    "Cost",
     "Crf",
     "Dense",
     "Dropout",
@@ -59,6 +61,7 @@ __all__ = [
     "Optimiser",
     "Packed",
     "Parameter",
+    "Profile",
     "Progress",
     "Ragged",
     "Recurrent",

@@ -11,6 +11,7 @@ from pyneural.components.dropout import RandomLayer
 from pyneural.components.recurrent import Recurrent
 from pyneural.neural_layer import Layer, Loss, Parameter, Region
 from pyneural.packing import Batch, Gathered, Packed, pack, steps_of, unpack
+from pyneural.profiling import Machine, Profile, profile
 
 Array = NDArray[np.floating]
 
@@ -198,6 +199,15 @@ class Network(Layer):
         """What the mean loss of the batch is over: see `Loss.weight`."""
         targets = self._with_target(Packed(None, steps_of(batch.inputs)), batch)[1]
         return self.loss.weight(targets, steps_of(batch.inputs))
+
+    def profile(self, batch: Batch, *, repeats: int = 30, machine: Machine | None = None) -> Profile:
+        """Where a training step on the batch goes: each layer's time, work and share of what the machine can do, to be
+        printed or drawn (`plot`). A replica is timed, on one thread; this network stays as it is.
+
+        repeats: the step is run so often, after two that are not counted; of each time the least is taken
+        machine: limits measured before (`Profile.machine`); by default they are measured, before and after the steps
+        """
+        return profile(self.replica(), batch, repeats, machine)
 
     # ---- inference
 

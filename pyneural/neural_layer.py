@@ -104,6 +104,20 @@ class Region(NamedTuple):
     rows: Integers | None
 
 
+class Cost(NamedTuple):
+    """What a pass through a layer takes by its equations, however it is computed.
+
+    flops: multiplications and additions, so 2 for each term of a matrix product; beside products, what is done element
+        by element is of lower order and left out
+    bytes: memory traffic at the least: each input, output and parameter once, and what forward keeps for backward
+    functions: exponentials, logarithms, hyperbolic tangents, logistic functions
+    """
+
+    flops: int = 0
+    bytes: int = 0
+    functions: int = 0
+
+
 class Layer(ABC):
     """Rows (N, D) in, rows out. A layer that must know how they lie in time sets `over_time` and gets the steps too."""
 
@@ -127,6 +141,11 @@ class Layer(ABC):
         run = self.forward if training else self.predict
         y = run(batch.rows, batch.steps) if self.over_time else run(batch.rows)
         return Packed(y, batch.steps)
+
+    def cost(self, *args: Any) -> tuple[Cost, ...]:
+        """What forward and what backward take (a loss gives one: both are done at once), for the arguments of `forward`
+        (of `loss_and_gradient`). Only profiles ask; () where the layer does not say."""
+        return ()
 
     # ---- what the framework does for every layer
 

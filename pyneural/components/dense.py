@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyneural import kernels
 from pyneural.components.activation import ClippedRelu, Function
 from pyneural.initializers import Glorot, Initializer, Zeros
-from pyneural.neural_layer import Layer, Parameter
+from pyneural.neural_layer import Cost, Layer, Parameter
 
 Array = NDArray[np.floating]
 
@@ -63,3 +63,13 @@ class Dense(Layer):
         dx = self.work("dx", len(g), self.dim_in)
         kernels.matmul(g, self.W.value, dx, transpose_b=True)
         return dx
+
+    def cost(self, x: Array) -> tuple[Cost, ...]:
+        """Forward x W; backward xᵀ g and g Wᵀ, each a product of N · D · H terms."""
+        N, D, H = len(x), self.dim_in, self.dim_out
+        product, size = 2 * N * D * H, self.dtype.itemsize
+        ys = 2 if self.activation else 1  # dy, and y where f' needs it
+        return (
+            Cost(product, size * (N * D + D * H + H + N * H), self.function.evaluations(N * H)),
+            Cost(2 * product, size * (2 * N * D + 2 * D * H + H + ys * N * H)),
+        )

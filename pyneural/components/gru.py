@@ -40,6 +40,7 @@ class Gru(Recurrent):
     """
 
     gates = "r z n"
+    kept = 5  # r, z, n, h₋₁, m
 
     def __init__(self, dim_in: int, dim_hidden: int, *, reset_after: bool = True, **options: Unpack[Options]) -> None:
         super().__init__(dim_in, dim_hidden, **options)

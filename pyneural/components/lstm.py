@@ -31,10 +31,15 @@ class Lstm(Recurrent):
 
     gates = "i f g o"
     states = 2
+    kept = 7  # i, f, g, o, h₋₁, c₋₁, tanh c
 
     def __init__(self, dim_in: int, dim_hidden: int, *, forget_bias: float = 1.0, **options: Unpack[Options]) -> None:
         options.setdefault("init_bias", Gates((0.0, forget_bias, 0.0, 0.0)))
         super().__init__(dim_in, dim_hidden, **options)
+
+    @property
+    def functions(self) -> int:
+        return 5  # the gates and tanh c
 
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         N, H = y.shape

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Glorot, Initializer, Orthogonal, Zeros
-from pyneural.neural_layer import Layer, Parameter
+from pyneural.neural_layer import Cost, Layer, Parameter
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -58,6 +58,8 @@ class Recurrent(Layer):
     gates: str = ""
     """the column blocks of W, U and b in memory"""
     states: ClassVar[int] = 1
+    kept: ClassVar[int] = 1
+    """numbers that forward keeps for backward, beside y, for each unit and row"""
 
     def __init__(
         self,
@@ -84,6 +86,11 @@ class Recurrent(Layer):
     def blocks(self) -> int:
         """How many column blocks W, U and b have."""
         return max(1, len(self.gates.split()))
+
+    @property
+    def functions(self) -> int:
+        """Exponentials and the like (see `Cost`) for each unit and row."""
+        return self.blocks
 
     def prepare(self) -> None:
         self._carried: dict[bool, Array] = {}
@@ -187,3 +194,13 @@ class Recurrent(Layer):
         dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
         kernels.matmul(da, self.W.value, dx, transpose_b=True, accumulate=add_to is not None)
         return dx
+
+    def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:
+        """Forward x W and h U; backward, for each of the two, the product of its weights' gradient and that of its
+        input's. The states of the sequences are left out: they are as many as rows of one step."""
+        N, D, H = len(x), self.dim_in, self.dim_hidden
+        products, size = 2 * N * (D + H) * self.blocks * H, self.dtype.itemsize
+        parameters = sum(parameter.size for _, parameter in self.parameters())
+        forward = N * (D + H + self.kept * H) + parameters
+        backward = N * (2 * D + H + self.kept * H) + 2 * parameters  # reads x, dy and what was kept; writes dx
+        return Cost(products, size * forward, self.functions * N * H), Cost(2 * products, size * backward)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyneural import kernels
 from pyneural.components.activation import KINDS
 from pyneural.components.recurrent import Options, Recurrent
+from pyneural.neural_layer import Cost
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -32,6 +33,15 @@ class Rnn(Recurrent):
             raise ValueError(f"activation: expected 'tanh', 'sigmoid' or 'relu', got {activation!r}")
         super().__init__(dim_in, dim_hidden, **options)
         self.activation = activation
+
+    @property
+    def functions(self) -> int:
+        return 0 if self.activation == "relu" else 1
+
+    def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:
+        """As every recurrent layer's; backward reads y too, of which f' is a function."""
+        forward, backward = super().cost(x, steps)
+        return forward, backward._replace(bytes=backward.bytes + self.dtype.itemsize * len(x) * self.dim_hidden)
 
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         kind = KINDS[self.activation]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Zeros
-from pyneural.neural_layer import Loss, Parameter
+from pyneural.neural_layer import Cost, Loss, Parameter
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -86,6 +86,14 @@ class Crf(Loss):
         for parameter, count in zip((self.start, self.transitions, self.end), counts, strict=True):
             np.copyto(parameter.grad, count, casting="same_kind")
         return scale * float(np.sum(logZ - path_scores)), dx
+
+    def cost(self, x: Array, target: Any, steps: Steps) -> tuple[Cost, ...]:
+        """K² products each for the forward and the backward recursion and for the marginals of pairs, at each of P
+        steps from a row to the next; e^s and e^A once, and a logarithm a row. Kernels may take more exponentials."""
+        N, K = x.shape
+        P = N - int(steps.counts[:1].sum())
+        parameters = K * K + 2 * K
+        return (Cost(6 * P * K * K, 2 * self.dtype.itemsize * (N * K + parameters) + 8 * N, N * K + K * K + N),)
 
     def predict(self, x: Array, steps: Steps, previous: Integers | None = None) -> Integers:
         """The best path of each sequence (N,), by Viterbi's algorithm."""

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Glorot, Zeros
-from pyneural.neural_layer import Loss, Parameter
+from pyneural.neural_layer import Cost, Loss, Parameter
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -107,6 +107,15 @@ class FactoredSoftmax(Loss):
             touched.append(np.arange(first, last))
         self.V.rows = self.v.rows = np.concatenate(touched)
         return scale * total, dx
+
+    def cost(self, x: Array, target: Integers) -> tuple[Cost, ...]:
+        """Three products (scores, gradient of the weights, of x) over S scores: for each row those of the C clusters
+        and of the labels in its target's; of V, the rows of the clusters at hand are read, zeroed and written."""
+        N, D, C = len(x), self.dim_in, len(self.first_slot) - 1
+        sizes, cluster = np.diff(self.first_slot), self.clusters[target]
+        S = N * C + int(sizes[cluster].sum())
+        weights = 2 * (D + 1) * C + 3 * (D + 1) * int(sizes[np.unique(cluster)].sum())
+        return (Cost(6 * S * D, self.dtype.itemsize * (2 * N * D + weights) + target.nbytes, S + 2 * N),)
 
     def predict(self, x: Array) -> Integers:
         """The most probable label of each row, of all K."""
