@@ -47,21 +47,23 @@ class Dense(Layer):
 
     def forward(self, x: Array) -> Array:
         y = self.work("y", len(x), self.dim_out)
-        kernels.affine(x, self.W.value, self.b.value, y)
+        kernels.affine(x, self.W.value, self.b.value, y, self._bf16)
         if self.activation:
             self.function.forward(y, y)
         self._x, self._y = x, y
         return y
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array) -> Array | None:
         g = dy
         if self.activation:
             g = self.work("g", *dy.shape)
             self.function.backward(self._y, dy, g)
-        kernels.matmul(self._x, g, self.W.grad, transpose_a=True)
+        kernels.matmul(self._x, g, self.W.grad, transpose_a=True, bf16=self._bf16)
         kernels.column_sums(g, self.b.grad)
+        if not self._wants_dx:
+            return None
         dx = self.work("dx", len(g), self.dim_in)
-        kernels.matmul(g, self.W.value, dx, transpose_b=True)
+        kernels.matmul(g, self.W.value, dx, transpose_b=True, bf16=self._bf16)
         return dx
 
     def cost(self, x: Array) -> tuple[Cost, ...]:

@@ -30,6 +30,7 @@ class Lstm(Recurrent):
     """
 
     gates = "i f g o"
+    blocks = 4
     states = 2
     kept = 7  # i, f, g, o, h₋₁, c₋₁, tanh c
 
@@ -47,13 +48,13 @@ class Lstm(Recurrent):
         self._tanh_c = self.work("tanh_c", N, H)
         kernels.lstm_forward(
             a, self.U.value, state[0], state[1], steps.counts, self.reverse, y, h_prev, self._c_prev, self._tanh_c,
-            self.scratch(),
+            self.scratch(), self._bf16,
         )  # fmt: skip
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         assert self._c_prev is not None  # backward follows forward, which kept it
         kernels.lstm_backward(
             dy, self._a, self._c_prev, self._tanh_c, self.U.value, dstate[0], dstate[1], steps.counts, self.reverse,
-            self.bptt_steps, da, self.scratch(),
+            self.bptt_steps, da, self.scratch(), self._bf16,
         )  # fmt: skip
-        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)
+        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True, bf16=self._bf16)

@@ -57,6 +57,8 @@ class Recurrent(Layer):
     over_time = True
     gates: str = ""
     """the column blocks of W, U and b in memory"""
+    blocks: ClassVar[int] = 1
+    """how many column blocks W, U and b have"""
     states: ClassVar[int] = 1
     kept: ClassVar[int] = 1
     """numbers that forward keeps for backward, beside y, for each unit and row"""
@@ -81,11 +83,6 @@ class Recurrent(Layer):
         self.W = Parameter(dim_in, blocks * dim_hidden, init=init or Glorot(blocks))
         self.U = Parameter(dim_hidden, blocks * dim_hidden, init=init_recurrent or Orthogonal(blocks))
         self.b = Parameter(blocks * dim_hidden, init=init_bias or Zeros())
-
-    @property
-    def blocks(self) -> int:
-        """How many column blocks W, U and b have."""
-        return max(1, len(self.gates.split()))
 
     @property
     def functions(self) -> int:
@@ -170,7 +167,7 @@ class Recurrent(Layer):
         state = self._state = self.work("state", self.states, B, H)
         carried = self._carried.get(training) if self.carry else None
         self._into(state, carried if carried is not None else self._initial, steps, "initial state")
-        kernels.affine(x, self.W.value, self.b.value, a)
+        kernels.affine(x, self.W.value, self.b.value, a, self._bf16)
         self.run(a, state, steps, y, h_prev)
         if self.carry:
             kept = self.final_state
@@ -179,7 +176,7 @@ class Recurrent(Layer):
             self._carried[training] = kept
         return y
 
-    def backward(self, dy: Array | None, d_hidden: Array | None = None, add_to: Array | None = None) -> Array:
+    def backward(self, dy: Array | None, d_hidden: Array | None = None, add_to: Array | None = None) -> Array | None:
         """dx. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
         gradient may be None for zeros. add_to: what dx is added to, and returned in"""
         steps, N, H = self._steps, len(self._x), self.dim_hidden
@@ -189,10 +186,12 @@ class Recurrent(Layer):
             dstate[0] = d_hidden
         da = self.work("da", N, self.blocks * H)
         self.run_back(dy, dstate, steps, da)
-        kernels.matmul(self._x, da, self.W.grad, transpose_a=True)
+        kernels.matmul(self._x, da, self.W.grad, transpose_a=True, bf16=self._bf16)
         kernels.column_sums(da, self.b.grad)
+        if not self._wants_dx:
+            return None
         dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
-        kernels.matmul(da, self.W.value, dx, transpose_b=True, accumulate=add_to is not None)
+        kernels.matmul(da, self.W.value, dx, transpose_b=True, accumulate=add_to is not None, bf16=self._bf16)
         return dx
 
     def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:

@@ -45,11 +45,23 @@ class Rnn(Recurrent):
 
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         kind = KINDS[self.activation]
-        kernels.rnn_forward(a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev, self.scratch())
+        kernels.rnn_forward(
+            a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev, self.scratch(), self._bf16
+        )
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         kind = KINDS[self.activation]
         kernels.rnn_backward(
-            dy, self._y, self.U.value, dstate[0], steps.counts, self.reverse, kind, self.bptt_steps, da, self.scratch()
+            dy,
+            self._y,
+            self.U.value,
+            dstate[0],
+            steps.counts,
+            self.reverse,
+            kind,
+            self.bptt_steps,
+            da,
+            self.scratch(),
+            self._bf16,
         )
-        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)
+        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True, bf16=self._bf16)

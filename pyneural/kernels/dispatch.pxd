@@ -13,8 +13,8 @@ cdef extern from "dispatch.h" nogil:
 
     ctypedef struct kernels_any:
         void (*matmul)(int, int, index_t, index_t, index_t, const void *, index_t, const void *, index_t, int,
-                       void *, index_t) noexcept nogil
-        void (*affine)(index_t, index_t, index_t, const void *, const void *, const void *, void *) noexcept nogil
+                       int, void *, index_t) noexcept nogil
+        void (*affine)(index_t, index_t, index_t, const void *, const void *, const void *, int, void *) noexcept nogil
         void (*column_sums)(index_t, index_t, const void *, void *) noexcept nogil
         void (*activation_forward)(index_t, int, double, const void *, void *) noexcept nogil
         void (*activation_backward)(index_t, int, double, const void *, const void *, void *) noexcept nogil
@@ -26,18 +26,18 @@ cdef extern from "dispatch.h" nogil:
         int64_t (*gather)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         int64_t (*scatter_add)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         void (*zero_rows)(index_t, index_t, const int64_t *, void *) noexcept nogil
-        void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, const void *, const void *, void *, void *,
+        void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, int, const void *, const void *, void *, void *,
                             index_t, void *, void *) noexcept nogil
-        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, index_t,
+        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, int, index_t, const void *, index_t,
                              const void *, index_t, const void *, void *, void *, void *) noexcept nogil
-        void (*gru_forward)(index_t, index_t, const int64_t *, int, int, void *, const void *, const void *, void *,
+        void (*gru_forward)(index_t, index_t, const int64_t *, int, int, int, void *, const void *, const void *, void *,
                             void *, index_t, void *, void *, void *) noexcept nogil
-        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, index_t,
+        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, int, index_t, const void *, index_t,
                              const void *, const void *, const void *, const void *, void *, void *, void *,
                              void *) noexcept nogil
-        void (*lstm_forward)(index_t, index_t, const int64_t *, int, void *, const void *, void *, void *, void *,
+        void (*lstm_forward)(index_t, index_t, const int64_t *, int, int, void *, const void *, void *, void *, void *,
                              index_t, void *, void *, void *, void *) noexcept nogil
-        void (*lstm_backward)(index_t, index_t, const int64_t *, int, index_t, const void *, index_t, const void *,
+        void (*lstm_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, index_t, const void *,
                               const void *, const void *, const void *, void *, void *, void *,
                               void *) noexcept nogil
         void (*crf_marginals)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,

@@ -25,7 +25,11 @@ cdef extern from "dispatch.h" nogil:
         void *sgemv
         void *dgemv
     blas_table kernels_blas
+    ctypedef struct bf16_products:
+        const char *name
+    const bf16_products *kernels_bf16
     const kernel_set *kernels_choose(const char *isa)
+    int kernels_choose_bf16(const char *name)
 
 
 kernels_blas.sgemm = <void *> cython_blas.sgemm
@@ -41,6 +45,17 @@ if chosen == NULL:
         f"PYNEURAL_ISA: expected avx512, avx2 or baseline, and one that this processor runs; got {_wanted.decode()!r}"
     )
 isa = chosen.isa.decode()
+
+_wanted = os.environ.get("PYNEURAL_BF16", "").encode()
+if not _wanted and isa == "avx512":
+    kernels_choose_bf16(NULL)
+elif _wanted and not kernels_choose_bf16(_wanted):
+    raise ImportError(
+        "PYNEURAL_BF16: expected amx_bf16, avx512_bf16 or none, and one that this processor runs; got "
+        f"{_wanted.decode()!r}"
+    )
+bf16 = kernels_bf16.name.decode() if kernels_bf16 != NULL else None
+"""The products in bfloat16, by name; None where there are none and `precision="bf16"` computes in float32."""
 
 
 cdef const kernels_any *kernels_of(ndarray x, str name) except NULL:

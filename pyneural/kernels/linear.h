@@ -28,11 +28,18 @@ static void FN(blas)(int transpose_a, int transpose_b, index_t M, index_t N, ind
 }
 
 static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
-                       const REAL *b, index_t ldb, int accumulate, REAL *c, index_t ldc) {
-    if (K == 0) {
-        if (!accumulate)
-            for (index_t i = 0; i < M; i++) memset(c + i * ldc, 0, sizeof(REAL) * N);
-    } else if (M > 0 && N > 0 && M * N * K >= OWN_PRODUCTS) {
+                       const REAL *b, index_t ldb, int accumulate, int bf16, REAL *c, index_t ldc) {
+    if (K == 0 || (HAS_BF16(bf16) && !accumulate))
+        for (index_t i = 0; !accumulate && i < M; i++) memset(c + i * ldc, 0, sizeof(REAL) * N);
+    if (K == 0) return;
+#if !DOUBLE
+    if (HAS_BF16(bf16)) {
+        kernels_bf16->product(M, N, K, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb,
+                              transpose_b ? ldb : 1, c, ldc);
+        return;
+    }
+#endif
+    if (M > 0 && N > 0 && M * N * K >= OWN_PRODUCTS) {
         FN(blas)(transpose_a, transpose_b, M, N, K, a, lda, b, ldb, accumulate, c, ldc);
     } else {
         const FN(origin) from = {accumulate ? c : NULL, ldc};
@@ -42,11 +49,12 @@ static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, i
 }
 
 /* y = x W + b: x (N, D), W (D, H), b (H), y (N, H). */
-static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b, REAL *y) {
-    if (!b || !D || N * D * H >= OWN_PRODUCTS) {
+static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b, int bf16,
+                       REAL *y) {
+    if (!b || !D || N * D * H >= OWN_PRODUCTS || HAS_BF16(bf16)) {
         if (b)
             for (index_t i = 0; i < N; i++) memcpy(y + i * H, b, sizeof(REAL) * H);
-        FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, y, H);
+        FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, bf16, y, H);
     } else {
         FN(product)(N, H, D, x, D, 1, W, H, 1, (FN(origin)){b, 0}, y, H);
     }

@@ -14,6 +14,8 @@ enum { TILE_ROWS = 4 };
 enum { TILE_VECTORS = 3, DEPTH = 256 }; /* DEPTH: a panel of so many rows stays in the second cache, at worst */
 #endif
 #define PANEL (TILE_VECTORS * LANES)
+#undef HAS_BF16
+#define HAS_BF16(wanted) (!DOUBLE && (wanted) && kernels_bf16 != NULL)
 
 /* Where the sums of a product start: at zero (NULL), at C itself, or at a row of biases (stride 0). */
 typedef struct {
@@ -90,11 +92,10 @@ static void FN(pack_panel)(index_t K, index_t width, const REAL *b, index_t down
                 FN(store)(panel + j, FN(load_first)(b + k * down + j, width - j));
         return;
     }
-    /* columns of B are rows in memory: blocks of them fit the first cache */
-    for (index_t k0 = 0; k0 < K; k0 += 16)
-        for (index_t j = 0; j < padded; j++)
-            for (index_t k = k0; k < K && k < k0 + 16; k++)
-                panel[k * padded + j] = j < width ? b[k * down + j * along] : 0;
+    /* columns of B are rows in memory: square blocks are turned in registers */
+    for (index_t j = 0; j < width; j += LANES)
+        for (index_t k = 0; k < K; k += LANES)
+            FN(turn)(K - k, width - j, b + k * down + j * along, down, along, panel + k * padded + j, padded);
 }
 
 /* The parts in which K rows of B are gone through. */
@@ -122,12 +123,20 @@ static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t 
 typedef struct {
     index_t K, N;
     const REAL *data;
+    int bf16; /* packed by and for kernels_bf16 */
 } FN(packed);
 
 /* Packs into `room`, which is moved past it: at most (K + 16) (N + 16) numbers. */
-static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, index_t along, REAL **room) {
+static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, index_t along, int bf16, REAL **room) {
     REAL *data = (REAL *)(((uintptr_t)*room + 63) & ~(uintptr_t)63); /* vectors then lie within lines of the cache */
-    const FN(packed) whole = {K, N, data};
+    const FN(packed) whole = {K, N, data, HAS_BF16(bf16)};
+#if !DOUBLE
+    if (whole.bf16) {
+        kernels_bf16->pack(K, N, b, down, along, data);
+        *room = data + (K + 32) * (N + 16) / 2;
+        return whole;
+    }
+#endif
     const index_t depth = FN(depth_of)(K);
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;
@@ -143,6 +152,12 @@ static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, in
 
 /* C (M, N) += A (M, K) B, with the rows of A one after the other at a distance of lda. */
 static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+#if !DOUBLE
+    if (B.bf16) {
+        kernels_bf16->add_product(M, B.N, B.K, a, lda, B.data, c, ldc);
+        return;
+    }
+#endif
     const index_t depth = FN(depth_of)(B.K);
     const REAL *panel = B.data;
     for (index_t k = 0; k < B.K; k += depth) {

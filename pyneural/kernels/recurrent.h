@@ -73,9 +73,9 @@ ALWAYS_INLINE void FN(rnn_units)(index_t n, int kind, REAL *h, REAL *y, REAL *h_
 }
 
 /* Kept: y (N, H), its rows ldy apart, and h_prev (N, H), the state each row started from. scratch: U packed. */
-static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, const REAL *a,
+static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, const REAL *a,
                             const REAL *U, REAL *h, REAL *y, index_t ldy, REAL *h_prev, REAL *scratch) {
-    const FN(packed) packed = FN(pack)(H, H, U, H, 1, &scratch);
+    const FN(packed) packed = FN(pack)(H, H, U, H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
         for (index_t i = 0; i < w.n; i++) memcpy(y + (w.row + i) * ldy, a + (w.row + i) * H, sizeof(REAL) * H);
@@ -94,10 +94,10 @@ ALWAYS_INLINE void FN(rnn_units_back)(index_t n, int kind, const REAL *dy, const
 }
 
 /* da = (dy + dh) f'(y); then dh = da U'. scratch: U' packed. */
-static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, index_t bptt,
+static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, index_t bptt,
                              const REAL *dy, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh, REAL *da,
                              REAL *scratch) {
-    const FN(packed) packed = FN(pack)(H, H, U, 1, H, &scratch);
+    const FN(packed) packed = FN(pack)(H, H, U, 1, H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
         for (index_t i = 0; i < w.n; i++) {

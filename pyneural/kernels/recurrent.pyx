@@ -25,7 +25,7 @@ cdef int check_kind(int kind) except -1:
 
 
 def rnn_forward(ndarray a, ndarray U, ndarray h, ndarray counts, bint reverse, int kind, ndarray y, h_prev,
-                ndarray scratch):
+                ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(a, "a")
     cdef Py_ssize_t N = extent(a, 0), H = extent(U, 0), B = extent(h, 0), T = extent(counts, 0), ldy
     cdef const int64_t *pn = integers(counts, T, "counts")
@@ -38,11 +38,11 @@ def rnn_forward(ndarray a, ndarray U, ndarray h, ndarray counts, bint reverse, i
     cdef void *ps = scratch_of(a, scratch, 1, H)
     check_counts(pn, T, N, B)
     with nogil:
-        k.rnn_forward(T, H, pn, reverse, kind, pa, pU, ph, py, ldy, pp, ps)
+        k.rnn_forward(T, H, pn, reverse, bf16, kind, pa, pU, ph, py, ldy, pp, ps)
 
 
 def rnn_backward(dy, ndarray y, ndarray U, ndarray dh, ndarray counts, bint reverse, int kind, Py_ssize_t bptt,
-                 ndarray da, ndarray scratch):
+                 ndarray da, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(y, "y")
     cdef Py_ssize_t N = extent(y, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy, ldy
     cdef const int64_t *pn = integers(counts, T, "counts")
@@ -55,11 +55,11 @@ def rnn_backward(dy, ndarray y, ndarray U, ndarray dh, ndarray counts, bint reve
     cdef void *ps = scratch_of(y, scratch, 1, H)
     check_counts(pn, T, N, B)
     with nogil:
-        k.rnn_backward(T, H, pn, reverse, kind, bptt, pdy, lddy, py, ldy, pU, pdh, pda, ps)
+        k.rnn_backward(T, H, pn, reverse, bf16, kind, bptt, pdy, lddy, py, ldy, pU, pdh, pda, ps)
 
 
 def gru_forward(ndarray gates, ndarray U, c, ndarray h, ndarray counts, bint reverse, ndarray y, h_prev, ndarray m,
-                ndarray scratch):
+                ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(gates, "gates")
     cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(h, 0), T = extent(counts, 0), ldy
     cdef bint reset_after = c is not None
@@ -74,11 +74,11 @@ def gru_forward(ndarray gates, ndarray U, c, ndarray h, ndarray counts, bint rev
     cdef void *ps = scratch_of(gates, scratch, 3, H)
     check_counts(pn, T, N, B)
     with nogil:
-        k.gru_forward(T, H, pn, reverse, reset_after, pg, pU, pc, ph, py, ldy, pp, pm, ps)
+        k.gru_forward(T, H, pn, reverse, bf16, reset_after, pg, pU, pc, ph, py, ldy, pp, pm, ps)
 
 
 def gru_backward(dy, ndarray gates, ndarray m, ndarray h_prev, ndarray U, ndarray dh, ndarray counts, bint reverse,
-                 bint reset_after, Py_ssize_t bptt, ndarray da, ndarray dm, ndarray scratch):
+                 bint reset_after, Py_ssize_t bptt, ndarray da, ndarray dm, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(gates, "gates")
     cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy, ldy
     cdef const int64_t *pn = integers(counts, T, "counts")
@@ -93,11 +93,11 @@ def gru_backward(dy, ndarray gates, ndarray m, ndarray h_prev, ndarray U, ndarra
     cdef void *ps = scratch_of(gates, scratch, 3, H)
     check_counts(pn, T, N, B)
     with nogil:
-        k.gru_backward(T, H, pn, reverse, reset_after, bptt, pdy, lddy, pg, pm, pp, pU, pdh, pda, pdm, ps)
+        k.gru_backward(T, H, pn, reverse, bf16, reset_after, bptt, pdy, lddy, pg, pm, pp, pU, pdh, pda, pdm, ps)
 
 
 def lstm_forward(ndarray gates, ndarray U, ndarray h, ndarray c, ndarray counts, bint reverse, ndarray y, h_prev,
-                 c_prev, ndarray tanh_c, ndarray scratch):
+                 c_prev, ndarray tanh_c, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(gates, "gates")
     cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(h, 0), T = extent(counts, 0), ldy
     cdef const int64_t *pn = integers(counts, T, "counts")
@@ -114,11 +114,11 @@ def lstm_forward(ndarray gates, ndarray U, ndarray h, ndarray c, ndarray counts,
     cdef void *ps = scratch_of(gates, scratch, 4, H)
     check_counts(pn, T, N, B)
     with nogil:
-        k.lstm_forward(T, H, pn, reverse, pg, pU, ph, pc, py, ldy, php, pcp, pt, ps)
+        k.lstm_forward(T, H, pn, reverse, bf16, pg, pU, ph, pc, py, ldy, php, pcp, pt, ps)
 
 
 def lstm_backward(dy, ndarray gates, ndarray c_prev, ndarray tanh_c, ndarray U, ndarray dh, ndarray dc,
-                  ndarray counts, bint reverse, Py_ssize_t bptt, ndarray da, ndarray scratch):
+                  ndarray counts, bint reverse, Py_ssize_t bptt, ndarray da, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(gates, "gates")
     cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy, ldy
     cdef const int64_t *pn = integers(counts, T, "counts")
@@ -133,4 +133,4 @@ def lstm_backward(dy, ndarray gates, ndarray c_prev, ndarray tanh_c, ndarray U, 
     cdef void *ps = scratch_of(gates, scratch, 4, H)
     check_counts(pn, T, N, B)
     with nogil:
-        k.lstm_backward(T, H, pn, reverse, bptt, pdy, lddy, pg, pcp, pt, pU, pdh, pdc, pda, ps)
+        k.lstm_backward(T, H, pn, reverse, bf16, bptt, pdy, lddy, pg, pcp, pt, pU, pdh, pdc, pda, ps)

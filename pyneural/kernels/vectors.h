@@ -120,3 +120,43 @@ ALWAYS_INLINE FN(vec) FN(where_positive)(FN(vec) condition, FN(vec) x) {
     return condition > 0 ? x : 0;
 #endif
 }
+
+/* One square of LANES x LANES numbers transposed, of which `rows` x `columns` are there and zeros stand for the other
+ * columns: to(k, j) = from[k * down + j * along], down being 1 where the vectors are to have their use. */
+ALWAYS_INLINE void FN(turn)(index_t rows, index_t columns, const REAL *from, index_t down, index_t along, REAL *to,
+                            index_t ldto) {
+    if (rows > LANES) rows = LANES;
+#if defined(__AVX512F__) && !DOUBLE
+    if (down == 1) {
+        /* in each of four stages, rows s apart exchange the blocks of s numbers that lie off the diagonal */
+        __m512 x[16];
+        for (int j = 0; j < 16; j++)
+            x[j] = j < columns ? (__m512)FN(load_first)(from + j * along, rows) : _mm512_setzero_ps();
+        const __m512i i = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#define STAGE(s)                                                                                              \
+    {                                                                                                         \
+        const __mmask16 odd = _mm512_test_epi32_mask(i, _mm512_set1_epi32(s));                                \
+        const __m512i low = _mm512_mask_add_epi32(i, odd, i, _mm512_set1_epi32(16 - (s)));                    \
+        const __m512i high = _mm512_mask_add_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(s)), odd, i, \
+                                                   _mm512_set1_epi32(16));                                    \
+        for (int j = 0; j < 16; j++)                                                                          \
+            if (!(j & (s))) {                                                                                 \
+                const __m512 a = x[j], b = x[j + (s)];                                                        \
+                x[j] = _mm512_permutex2var_ps(a, low, b);                                                     \
+                x[j + (s)] = _mm512_permutex2var_ps(a, high, b);                                              \
+            }                                                                                                 \
+    }
+        STAGE(8)
+        STAGE(4)
+        STAGE(2)
+        STAGE(1)
+#undef STAGE
+        for (int k = 0; k < 16; k++)
+            if (k < rows) _mm512_storeu_ps(to + k * ldto, x[k]);
+        return;
+    }
+#endif
+    if (columns > LANES) columns = LANES;
+    for (index_t j = 0; j < LANES; j++)
+        for (index_t k = 0; k < rows; k++) to[k * ldto + j] = j < columns ? from[k * down + j * along] : 0;
+}

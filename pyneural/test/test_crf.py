@@ -98,7 +98,7 @@ def test_every_path(K, scale, continued):
     best_scores = np.empty(len(LENGTHS))
     best_scores[steps.order] = crf.viterbi(batch.inputs.rows, steps, given)[1]
     loss, first, pairs, last = 0.0, np.zeros(K), np.zeros((K, K)), np.zeros(K)
-    loss_and_gradient = network.loss_and_gradient(batch)
+    loss_and_gradient = network.loss_and_gradient(batch, input_gradient=True)
     d_scores = unpack(network.input_gradient, steps)
     for i, e in enumerate(known):
         if e is None:
@@ -153,7 +153,7 @@ def test_forbidden_transitions(never, dtype):
         path[-1:] = 0
     network = network_of(K, start, A, end, dtype=dtype)
     batch = as_batch(network, sequences, labels)
-    loss = network.loss_and_gradient(batch)
+    loss = network.loss_and_gradient(batch, input_gradient=True)
     tolerance = 1e-10 if dtype == np.float64 else 1e-4
     for i, (best, p) in enumerate(zip(network.predict(sequences), network.probabilities(sequences), strict=True)):
         if not len(sequences[i]):
