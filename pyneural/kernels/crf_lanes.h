@@ -1,0 +1,201 @@
+/* The CRF in probabilities, LANES sequences at a time: a register holds one number of each. A block of LANES packed
+ * sequences, longest first, is walked alone; of its lanes, the first n are alive at a step.
+ *
+ * With E = exp(A - max A) and e_t = exp(s_t - max s_t), in which `first` and `end` are included,
+ *   alpha_0 = e_0 r_0                                   alpha_t[j] = r_t e_t[j] sum_i alpha_{t-1}[i] E[i,j]
+ *   beta_T = 1 / sum_j alpha_T[j]                       beta_{t-1}[i] = sum_j E[i,j] g_t[j],  g_t = r_t e_t beta_t
+ *   p_t = alpha_t beta_t                                P(y_{t-1}=i, y_t=j) = alpha_{t-1}[i] E[i,j] g_t[j]
+ *   log Z = log sum_j alpha_T[j] + sum_t (max s_t - log r_t) + (T - 1) max A
+ * where r_t, the power of two that brings the sum of alpha_t to [1, 2), costs no rounding and no logarithm. The sum
+ * over time of the last product is one product of alphas and g, E outside.
+ *
+ * No number overflows, and what underflows never mattered, whatever the scores, if A spans no more than SPAN = 600:
+ * - From any two labels every label can be reached at prices that differ by at most e^600: beta_t[i] <= e^600 beta_t[k]
+ *   for all i, k. A label whose alpha is less than e^-708 of the largest, and is lost, has p < e^-108.
+ * - The largest e_t is 1, so the sum of alpha before r_t is at least e^-600 / K: normal, and so is r_t.
+ * - sum_i alpha_t[i] beta_t[i] = 1 with a largest alpha of at least 1 / K: beta <= K e^600 everywhere, g likewise.
+ * There are no differences of large numbers, and NaN in gives NaN out. */
+
+#ifndef PYNEURAL_CRF_LANES
+#define PYNEURAL_CRF_LANES
+#define CRF_SPAN 600.0
+#if defined(__AVX512F__)
+enum { LANES = 8 };
+#elif defined(__AVX2__)
+enum { LANES = 4 };
+#else
+enum { LANES = 2 };
+#endif
+/* Labels are padded to a multiple of TILE by ones of no probability, so that no loop over them has a tail. */
+enum { TILE = 4 };
+
+static index_t crf_padded(index_t K) { return (K + TILE - 1) / TILE * TILE; }
+
+/* How many of the LANES sequences from b on are alive at step t. */
+static inline index_t crf_alive(index_t T, const int64_t *counts, index_t t, index_t b) {
+    const index_t n = t < T ? counts[t] - b : 0;
+    return n < 0 ? 0 : n < LANES ? n : LANES;
+}
+
+/* y (P, LANES) = M' x for x (K, LANES) and M (K, P). */
+static void crf_product(index_t K, index_t P, const double *restrict x, const double *restrict M,
+                        double *restrict y) {
+    for (index_t j = 0; j < P; j += TILE) {
+        double sum[TILE][LANES] = {{0}};
+        for (index_t i = 0; i < K; i++)
+            for (int w = 0; w < TILE; w++)
+                SIMD for (int l = 0; l < LANES; l++) sum[w][l] += x[i * LANES + l] * M[i * P + j + w];
+        for (int w = 0; w < TILE; w++)
+            SIMD for (int l = 0; l < LANES; l++) y[(j + w) * LANES + l] = sum[w][l];
+    }
+}
+
+/* C (P, P, LANES) += sum over `steps` of x[i] y[j], for x and y (steps, P, LANES). */
+static void crf_outer(index_t steps, index_t P, const double *restrict x, const double *restrict y,
+                      double *restrict C) {
+    enum { COLUMNS = 2 };
+    for (index_t i = 0; i < P; i += TILE)
+        for (index_t j = 0; j < P; j += COLUMNS) {
+            double sum[TILE][COLUMNS][LANES] = {{{0}}};
+            for (index_t t = 0; t < steps; t++) {
+                const double *xt = x + (t * P + i) * LANES, *yt = y + (t * P + j) * LANES;
+                for (int v = 0; v < TILE; v++)
+                    for (int w = 0; w < COLUMNS; w++)
+                        SIMD for (int l = 0; l < LANES; l++) sum[v][w][l] += xt[v * LANES + l] * yt[w * LANES + l];
+            }
+            for (int v = 0; v < TILE; v++)
+                for (int w = 0; w < COLUMNS; w++)
+                    SIMD for (int l = 0; l < LANES; l++) C[((i + v) * P + j + w) * LANES + l] += sum[v][w][l];
+        }
+}
+
+/* x (K, LANES) becomes exp(x - largest of its lane), 0 in a lane of -inf. */
+static void crf_exponentials(index_t K, double *restrict x, double *restrict largest) {
+    double m[LANES];
+    SIMD for (int l = 0; l < LANES; l++) m[l] = -DBL_MAX;
+    for (index_t k = 0; k < K; k++)
+        SIMD for (int l = 0; l < LANES; l++) m[l] = x[k * LANES + l] > m[l] ? x[k * LANES + l] : m[l];
+    for (index_t k = 0; k < K; k++)
+        SIMD for (int l = 0; l < LANES; l++) x[k * LANES + l] = fast_exp_f64(x[k * LANES + l] - m[l]);
+    SIMD for (int l = 0; l < LANES; l++) largest[l] = m[l];
+}
+
+/* alpha (K, LANES) *= e r; r (LANES) = 2^-n brings each sum to [1, 2): what it then is goes to `sum`. */
+static void crf_normalise_lanes(index_t K, double *restrict alpha, const double *restrict e, double *restrict r,
+                                double *restrict sum) {
+    double s[LANES] = {0}, scale[LANES];
+    for (index_t k = 0; k < K; k++)
+        SIMD for (int l = 0; l < LANES; l++) {
+            alpha[k * LANES + l] *= e[k * LANES + l];
+            s[l] += alpha[k * LANES + l];
+        }
+    SIMD for (int l = 0; l < LANES; l++) {
+        scale[l] = from_bits_f64(((uint64_t)2046 << 52) - (to_bits_f64(s[l]) & (uint64_t)2047 << 52));
+        r[l] = scale[l];
+        sum[l] = s[l] * scale[l];
+    }
+    for (index_t k = 0; k < K; k++)
+        SIMD for (int l = 0; l < LANES; l++) alpha[k * LANES + l] *= scale[l];
+}
+
+/* log r of a power of two */
+static double crf_log_power(double r) { return 0.6931471805599453 * (double)((int64_t)(to_bits_f64(r) >> 52) - 1023); }
+#endif
+
+/* x (K, LANES) = the scores of the n sequences from b on at step t, whose first row is `row`, with `first` in step 0;
+ * -inf in the other lanes. */
+static void FN(crf_load)(const FN(chain) *c, index_t t, index_t row, index_t b, index_t n, double *restrict x) {
+    const index_t K = c->K;
+    const REAL *restrict s = c->scores + row * K;
+    if (n == LANES)
+        for (index_t k = 0; k < K; k++)
+            for (int l = 0; l < LANES; l++) x[k * LANES + l] = (double)s[l * K + k];
+    else
+        for (index_t k = 0; k < K; k++)
+            for (int l = 0; l < LANES; l++) x[k * LANES + l] = l < n ? (double)s[l * K + k] : -INFINITY;
+    if (t) return;
+    for (index_t l = 0; l < n; l++) {
+        const REAL *first = FN(crf_first)(c, b + l);
+        for (index_t k = 0; k < K; k++) x[k * LANES + l] += (double)first[k];
+    }
+}
+
+/* The block of sequences from b on, T steps long. E, Et: (P, P), E and its transpose. C (P, P, LANES) gathers the
+ * products of alpha and g where `counts` is not NULL. scratch: (2 T P + 2 P + 3 T) LANES. */
+static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, double largest, const double *E, const double *Et,
+                          double *logZ, REAL *marginals, const crf_counts *counts, double *C, double *scratch) {
+    const index_t K = c->K, P = crf_padded(K), size = P * LANES;
+    double *const alphas = scratch, *const es = alphas + T * size, *const beta = es + T * size, *const p = beta + size;
+    double *const shifts = p + size, *const scales = shifts + T * LANES, *const sums = scales + T * LANES;
+    index_t row = b;
+    for (index_t t = 0; t < T; row += c->counts[t++]) {
+        double *alpha = alphas + t * size, *e = es + t * size;
+        const index_t n = crf_alive(c->T, c->counts, t, b), going_on = crf_alive(c->T, c->counts, t + 1, b);
+        FN(crf_load)(c, t, row, b, n, e);
+        for (index_t l = going_on; l < n; l++)
+            for (index_t k = 0; k < K; k++) e[k * LANES + l] += (double)c->end[k];
+        crf_exponentials(K, e, shifts + t * LANES);
+        memset(e + K * LANES, 0, sizeof(double) * (P - K) * LANES);
+        if (t)
+            crf_product(K, P, alpha - size, E, alpha);
+        else
+            for (index_t x = 0; x < size; x++) alpha[x] = x < K * LANES;
+        crf_normalise_lanes(K, alpha, e, scales + t * LANES, sums + t * LANES);
+        for (index_t l = 0; l < n; l++)
+            logZ[b + l] += shifts[t * LANES + l] - crf_log_power(scales[t * LANES + l]) + (t ? largest : 0);
+        for (index_t l = going_on; l < n; l++) logZ[b + l] += log(sums[t * LANES + l]);
+    }
+    memset(beta, 0, sizeof(double) * size);
+    for (index_t t = T - 1;; t--) {
+        double *alpha = alphas + t * size, *g = es + t * size, *r = scales + t * LANES;
+        const index_t n = crf_alive(c->T, c->counts, t, b), going_on = crf_alive(c->T, c->counts, t + 1, b);
+        row -= c->counts[t];
+        for (index_t l = going_on; l < n; l++)
+            for (index_t k = 0; k < K; k++) beta[k * LANES + l] = 1 / sums[t * LANES + l];
+        for (index_t k = 0; k < K; k++)
+            SIMD for (int l = 0; l < LANES; l++) {
+                p[k * LANES + l] = alpha[k * LANES + l] * beta[k * LANES + l];
+                g[k * LANES + l] *= beta[k * LANES + l] * r[l];
+            }
+        for (index_t l = 0; l < n; l++)
+            for (index_t k = 0; k < K; k++) marginals[(row + l) * K + k] = (REAL)p[k * LANES + l];
+        if (counts)
+            for (index_t l = going_on; l < n; l++)
+                for (index_t k = 0; k < K; k++) counts->end[k] += p[k * LANES + l];
+        if (!t) break;
+        crf_product(K, P, g, Et, beta);
+    }
+    if (!counts) return;
+    for (index_t l = 0; l < crf_alive(c->T, c->counts, 0, b); l++) {
+        const int64_t before = FN(crf_before)(c, b + l);
+        double *start = before >= 0 ? counts->transitions + before * K : counts->start;
+        for (index_t k = 0; k < K; k++) start[k] += p[k * LANES + l];
+    }
+    crf_outer(T - 1, P, alphas, es + size, C);
+}
+
+/* As crf_expect; `largest` is that of the transitions. scratch: 8 (T + P + 2) (2 P + 3) for P = K + 3. */
+static void FN(crf_lanes)(const FN(chain) *c, double largest, double *logZ, REAL *marginals, const crf_counts *counts,
+                          double *scratch) {
+    const index_t K = c->K, P = crf_padded(K);
+    double *const C = scratch, *const E = C + P * P * LANES, *const Et = E + P * P;
+    memset(scratch, 0, sizeof(double) * P * P * (LANES + 2));
+    for (index_t i = 0; i < K; i++) {
+        double *restrict row = E + i * P;
+        const REAL *restrict A = c->transitions + i * K;
+        SIMD for (index_t j = 0; j < K; j++) row[j] = fast_exp_f64((double)A[j] - largest);
+        for (index_t j = 0; j < K; j++) Et[j * P + i] = row[j];
+    }
+    for (index_t b = 0; b < c->B; b++) logZ[b] = 0;
+    for (index_t b = 0; b < c->B; b += LANES) {
+        const index_t T = FN(crf_length)(c, b);
+        if (T) FN(crf_block)(c, b, T, largest, E, Et, logZ, marginals, counts, C, Et + P * P);
+    }
+    if (!counts) return;
+    for (index_t i = 0; i < K; i++)
+        for (index_t j = 0; j < K; j++) {
+            double total = 0;
+            SIMD_SUM(total) for (int l = 0; l < LANES; l++) total += C[(i * P + j) * LANES + l];
+            counts->transitions[i * K + j] += E[i * P + j] * total;
+        }
+}
