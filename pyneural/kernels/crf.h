@@ -2,10 +2,10 @@
  * where `first` is the start scores, or the row of A of the label known to come before. `first` and `end` are added to
  * the scores of the first and the last row: what is left is a chain of s and A alone.
  *
- * Two ways to log Z, the marginals p and the expected counts, chosen by the transitions, once a call:
- *   crf_lanes.h   in probabilities, many sequences at a time, exact where A spans no more than SPAN
- *   crf_log.h     in logarithms, for any A, -inf included, at many times the cost
- * Either computes in float64 whatever REAL is. */
+ * Two ways to log Z, the marginals p and the expected counts:
+ *   crf_lanes.h   in probabilities, many sequences at a time; tells where that is not certain to be exact
+ *   crf_log.h     in logarithms, for any numbers, at ten times the cost: for those sequences
+ * Both compute in float64 whatever REAL is. */
 
 /* The arguments that the kernels have in common. */
 typedef struct {
@@ -44,19 +44,30 @@ static double *crf_aligned(double *scratch) { return (double *)(((uintptr_t)scra
 #include "crf_lanes.h"
 #include "crf_log.h"
 
-/* logZ (B) and marginals (N, K); the expected counts are added to `counts` where it is not NULL. */
+/* logZ (B) and marginals (N, K); the expected counts are added to `counts` where it is not NULL.
+ * scratch: (2 T P + 2 P + 3 T + P P) LANES + 2 P P. */
 static void FN(crf_expect)(const FN(chain) *c, double *logZ, REAL *marginals, const crf_counts *counts,
                            double *scratch) {
-    double low = INFINITY, high = -INFINITY;
-    for (index_t k = 0; k < c->K * c->K; k++) {
-        const double a = (double)c->transitions[k];
-        low = a < low ? a : low;
-        high = a > high ? a : high;
+    const index_t K = c->K, P = crf_padded(K);
+    double *const C = scratch, *const E = C + P * P * LANES, *const block = E + 2 * P * P;
+    crf_factors factors = {E, E + P * P, 0, 0, 0};
+    FN(crf_transitions)(K, c->transitions, &factors);
+    if (counts) memset(C, 0, sizeof(double) * P * P * LANES);
+    for (index_t b = 0; b < c->B; b++) logZ[b] = 0;
+    for (index_t b = 0; b < c->B; b += LANES) {
+        int exact[LANES];
+        const index_t T = FN(crf_length)(c, b);
+        if (T) FN(crf_block)(c, b, T, &factors, logZ, marginals, counts, exact, C, block);
+        for (index_t l = 0; l < crf_alive(c->T, c->counts, 0, b); l++)
+            if (!exact[l]) FN(crf_log)(c, b + l, logZ, marginals, counts, block);
     }
-    if (high - low <= CRF_SPAN)
-        FN(crf_lanes)(c, high, logZ, marginals, counts, scratch);
-    else
-        FN(crf_log)(c, logZ, marginals, counts, scratch);
+    if (!counts) return;
+    for (index_t i = 0; i < K; i++)
+        for (index_t j = 0; j < K; j++) {
+            double total = 0;
+            SIMD_SUM(total) for (int l = 0; l < LANES; l++) total += C[(i * P + j) * LANES + l];
+            counts->transitions[i * K + j] += E[i * P + j] * total;
+        }
 }
 
 static void FN(crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,

@@ -9,16 +9,28 @@
  * where r_t, the power of two that brings the sum of alpha_t to [1, 2), costs no rounding and no logarithm. The sum
  * over time of the last product is one product of alphas and g, E outside.
  *
- * No number overflows, and what underflows never mattered, whatever the scores, if A spans no more than SPAN = 600:
+ * There are no differences of large numbers, and NaN in gives NaN out. All factors are at most 1. What of them, and of
+ * their products, underflows to 0 is lost, and a sequence is done only if what it lost can't matter:
+ *
+ * Either A spans no more than SPAN = 600. Then nothing matters that underflows, whatever the scores, and nothing
+ * overflows:
  * - From any two labels every label can be reached at prices that differ by at most e^600: beta_t[i] <= e^600 beta_t[k]
  *   for all i, k. A label whose alpha is less than e^-708 of the largest, and is lost, has p < e^-108.
  * - The largest e_t is 1, so the sum of alpha before r_t is at least e^-600 / K: normal, and so is r_t.
  * - sum_i alpha_t[i] beta_t[i] = 1 with a largest alpha of at least 1 / K: beta <= K e^600 everywhere, g likewise.
- * There are no differences of large numbers, and NaN in gives NaN out. */
+ *
+ * Or it can be seen afterwards, as for transitions that are forbidden by -inf or by a large negative score:
+ * - Let the far factors be those below e^-FAR, FAR = 200, and e^-gap the largest of them. Every path with a far factor
+ *   weighs at most e^-gap, and there are at most K^T of them: beside Z they are nothing, lost or not, if
+ *   gap - T log K - log (1 / Z) >= 50, with Z that of the factors.
+ * - If moreover every alpha is 0 or at least e^-FAR, no product of factors that are not far has underflowed: what is 0
+ *   can't be reached but by far factors.
+ * - What alpha is 0 gets g = 0; for the others g <= e^FAR follows from alpha beta <= 1: nothing overflows. */
 
 #ifndef PYNEURAL_CRF_LANES
 #define PYNEURAL_CRF_LANES
 #define CRF_SPAN 600.0
+#define CRF_FAR 200.0
 #if defined(__AVX512F__)
 enum { LANES = 8 };
 #elif defined(__AVX2__)
@@ -53,7 +65,7 @@ static void crf_product(index_t K, index_t P, const double *restrict x, const do
 /* C (P, P, LANES) += sum over `steps` of x[i] y[j], for x and y (steps, P, LANES). */
 static void crf_outer(index_t steps, index_t P, const double *restrict x, const double *restrict y,
                       double *restrict C) {
-    enum { COLUMNS = 2 };
+    enum { COLUMNS = LANES == 8 ? 4 : 2 };
     for (index_t i = 0; i < P; i += TILE)
         for (index_t j = 0; j < P; j += COLUMNS) {
             double sum[TILE][COLUMNS][LANES] = {{{0}}};
@@ -69,21 +81,26 @@ static void crf_outer(index_t steps, index_t P, const double *restrict x, const 
         }
 }
 
-/* x (K, LANES) becomes exp(x - largest of its lane), 0 in a lane of -inf. */
-static void crf_exponentials(index_t K, double *restrict x, double *restrict largest) {
-    double m[LANES];
-    SIMD for (int l = 0; l < LANES; l++) m[l] = -DBL_MAX;
+/* x (K, LANES) becomes exp(x - largest of its lane), 0 in a lane of -inf; gap (LANES) falls to that of far factors. */
+static void crf_exponentials(index_t K, double *restrict x, double *restrict largest, double *restrict gap) {
+    double m[LANES], g[LANES];
+    SIMD for (int l = 0; l < LANES; l++) m[l] = -DBL_MAX, g[l] = gap[l];
     for (index_t k = 0; k < K; k++)
         SIMD for (int l = 0; l < LANES; l++) m[l] = x[k * LANES + l] > m[l] ? x[k * LANES + l] : m[l];
     for (index_t k = 0; k < K; k++)
-        SIMD for (int l = 0; l < LANES; l++) x[k * LANES + l] = fast_exp_f64(x[k * LANES + l] - m[l]);
-    SIMD for (int l = 0; l < LANES; l++) largest[l] = m[l];
+        SIMD for (int l = 0; l < LANES; l++) {
+            const double below = m[l] - x[k * LANES + l];
+            g[l] = (below > CRF_FAR) & (below < g[l]) ? below : g[l];
+            x[k * LANES + l] = fast_exp_f64(-below);
+        }
+    SIMD for (int l = 0; l < LANES; l++) largest[l] = m[l], gap[l] = g[l];
 }
 
-/* alpha (K, LANES) *= e r; r (LANES) = 2^-n brings each sum to [1, 2): what it then is goes to `sum`. */
+/* alpha (K, LANES) *= e r; r (LANES) = 2^-n brings each sum to [1, 2): what it then is goes to `sum`.
+ * faintest (LANES) falls to the least alpha that is not 0. */
 static void crf_normalise_lanes(index_t K, double *restrict alpha, const double *restrict e, double *restrict r,
-                                double *restrict sum) {
-    double s[LANES] = {0}, scale[LANES];
+                                double *restrict sum, double *restrict faintest) {
+    double s[LANES] = {0}, scale[LANES], least[LANES];
     for (index_t k = 0; k < K; k++)
         SIMD for (int l = 0; l < LANES; l++) {
             alpha[k * LANES + l] *= e[k * LANES + l];
@@ -93,14 +110,49 @@ static void crf_normalise_lanes(index_t K, double *restrict alpha, const double 
         scale[l] = from_bits_f64(((uint64_t)2046 << 52) - (to_bits_f64(s[l]) & (uint64_t)2047 << 52));
         r[l] = scale[l];
         sum[l] = s[l] * scale[l];
+        least[l] = faintest[l];
     }
     for (index_t k = 0; k < K; k++)
-        SIMD for (int l = 0; l < LANES; l++) alpha[k * LANES + l] *= scale[l];
+        SIMD for (int l = 0; l < LANES; l++) {
+            const double a = alpha[k * LANES + l] * scale[l];
+            least[l] = (a > 0) & (a < least[l]) ? a : least[l];
+            alpha[k * LANES + l] = a;
+        }
+    SIMD for (int l = 0; l < LANES; l++) faintest[l] = least[l];
 }
 
 /* log r of a power of two */
 static double crf_log_power(double r) { return 0.6931471805599453 * (double)((int64_t)(to_bits_f64(r) >> 52) - 1023); }
+
+/* E (P, P) and its transpose, with the largest transition, the gap of the far ones, and whether SPAN vouches for all. */
+typedef struct {
+    double *E, *transposed;
+    double largest, gap;
+    int bounded;
+} crf_factors;
 #endif
+
+static void FN(crf_transitions)(index_t K, const REAL *A, crf_factors *f) {
+    const index_t P = crf_padded(K);
+    double low = INFINITY;
+    f->largest = -INFINITY, f->gap = INFINITY;
+    for (index_t k = 0; k < K * K; k++) {
+        f->largest = A[k] > f->largest ? A[k] : f->largest;
+        low = A[k] < low ? A[k] : low;
+    }
+    f->bounded = f->largest - low <= CRF_SPAN;
+    memset(f->E, 0, sizeof(double) * P * P);
+    memset(f->transposed, 0, sizeof(double) * P * P);
+    for (index_t i = 0; i < K; i++) {
+        double *restrict row = f->E + i * P;
+        SIMD for (index_t j = 0; j < K; j++) row[j] = fast_exp_f64((double)A[i * K + j] - f->largest);
+        for (index_t j = 0; j < K; j++) {
+            const double below = f->largest - A[i * K + j];
+            f->gap = below > CRF_FAR && below < f->gap ? below : f->gap;
+            f->transposed[j * P + i] = row[j];
+        }
+    }
+}
 
 /* x (K, LANES) = the scores of the n sequences from b on at step t, whose first row is `row`, with `first` in step 0;
  * -inf in the other lanes. */
@@ -120,13 +172,15 @@ static void FN(crf_load)(const FN(chain) *c, index_t t, index_t row, index_t b, 
     }
 }
 
-/* The block of sequences from b on, T steps long. E, Et: (P, P), E and its transpose. C (P, P, LANES) gathers the
- * products of alpha and g where `counts` is not NULL. scratch: (2 T P + 2 P + 3 T) LANES. */
-static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, double largest, const double *E, const double *Et,
-                          double *logZ, REAL *marginals, const crf_counts *counts, double *C, double *scratch) {
+/* The block of sequences from b on, T steps long. C (P, P, LANES) gathers the products of alpha and g where `counts`
+ * is not NULL. exact (LANES) says which sequences are done. scratch: (2 T P + 2 P + 3 T) LANES. */
+static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, const crf_factors *f, double *logZ,
+                          REAL *marginals, const crf_counts *counts, int *exact, double *C, double *scratch) {
     const index_t K = c->K, P = crf_padded(K), size = P * LANES;
     double *const alphas = scratch, *const es = alphas + T * size, *const beta = es + T * size, *const p = beta + size;
     double *const shifts = p + size, *const scales = shifts + T * LANES, *const sums = scales + T * LANES;
+    double gap[LANES], faintest[LANES], price[LANES] = {0}; /* price: log of 1 / Z of the factors */
+    for (int l = 0; l < LANES; l++) gap[l] = f->gap, faintest[l] = 1;
     index_t row = b;
     for (index_t t = 0; t < T; row += c->counts[t++]) {
         double *alpha = alphas + t * size, *e = es + t * size;
@@ -134,16 +188,23 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, double large
         FN(crf_load)(c, t, row, b, n, e);
         for (index_t l = going_on; l < n; l++)
             for (index_t k = 0; k < K; k++) e[k * LANES + l] += (double)c->end[k];
-        crf_exponentials(K, e, shifts + t * LANES);
+        crf_exponentials(K, e, shifts + t * LANES, gap);
         memset(e + K * LANES, 0, sizeof(double) * (P - K) * LANES);
         if (t)
-            crf_product(K, P, alpha - size, E, alpha);
+            crf_product(K, P, alpha - size, f->E, alpha);
         else
             for (index_t x = 0; x < size; x++) alpha[x] = x < K * LANES;
-        crf_normalise_lanes(K, alpha, e, scales + t * LANES, sums + t * LANES);
-        for (index_t l = 0; l < n; l++)
-            logZ[b + l] += shifts[t * LANES + l] - crf_log_power(scales[t * LANES + l]) + (t ? largest : 0);
-        for (index_t l = going_on; l < n; l++) logZ[b + l] += log(sums[t * LANES + l]);
+        crf_normalise_lanes(K, alpha, e, scales + t * LANES, sums + t * LANES, faintest);
+        for (index_t l = 0; l < n; l++) {
+            logZ[b + l] += shifts[t * LANES + l] + (t ? f->largest : 0);
+            price[l] += crf_log_power(scales[t * LANES + l]);
+        }
+        for (index_t l = going_on; l < n; l++) {
+            price[l] -= log(sums[t * LANES + l]);
+            logZ[b + l] -= price[l];
+            exact[l] = f->bounded || (sums[t * LANES + l] > 0 && faintest[l] >= exp(-CRF_FAR) &&
+                                      gap[l] - (double)(t + 1) * log((double)K) - price[l] >= 50);
+        }
     }
     memset(beta, 0, sizeof(double) * size);
     for (index_t t = T - 1;; t--) {
@@ -151,11 +212,12 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, double large
         const index_t n = crf_alive(c->T, c->counts, t, b), going_on = crf_alive(c->T, c->counts, t + 1, b);
         row -= c->counts[t];
         for (index_t l = going_on; l < n; l++)
-            for (index_t k = 0; k < K; k++) beta[k * LANES + l] = 1 / sums[t * LANES + l];
+            for (index_t k = 0; k < K; k++) beta[k * LANES + l] = exact[l] ? 1 / sums[t * LANES + l] : 0;
         for (index_t k = 0; k < K; k++)
             SIMD for (int l = 0; l < LANES; l++) {
-                p[k * LANES + l] = alpha[k * LANES + l] * beta[k * LANES + l];
-                g[k * LANES + l] *= beta[k * LANES + l] * r[l];
+                const index_t x = k * LANES + l;
+                p[x] = alpha[x] * beta[x];
+                g[x] = alpha[x] == 0 ? 0 : g[x] * (beta[x] * r[l]);
             }
         for (index_t l = 0; l < n; l++)
             for (index_t k = 0; k < K; k++) marginals[(row + l) * K + k] = (REAL)p[k * LANES + l];
@@ -163,7 +225,7 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, double large
             for (index_t l = going_on; l < n; l++)
                 for (index_t k = 0; k < K; k++) counts->end[k] += p[k * LANES + l];
         if (!t) break;
-        crf_product(K, P, g, Et, beta);
+        crf_product(K, P, g, f->transposed, beta);
     }
     if (!counts) return;
     for (index_t l = 0; l < crf_alive(c->T, c->counts, 0, b); l++) {
@@ -172,30 +234,4 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, double large
         for (index_t k = 0; k < K; k++) start[k] += p[k * LANES + l];
     }
     crf_outer(T - 1, P, alphas, es + size, C);
-}
-
-/* As crf_expect; `largest` is that of the transitions. scratch: 8 (T + P + 2) (2 P + 3) for P = K + 3. */
-static void FN(crf_lanes)(const FN(chain) *c, double largest, double *logZ, REAL *marginals, const crf_counts *counts,
-                          double *scratch) {
-    const index_t K = c->K, P = crf_padded(K);
-    double *const C = scratch, *const E = C + P * P * LANES, *const Et = E + P * P;
-    memset(scratch, 0, sizeof(double) * P * P * (LANES + 2));
-    for (index_t i = 0; i < K; i++) {
-        double *restrict row = E + i * P;
-        const REAL *restrict A = c->transitions + i * K;
-        SIMD for (index_t j = 0; j < K; j++) row[j] = fast_exp_f64((double)A[j] - largest);
-        for (index_t j = 0; j < K; j++) Et[j * P + i] = row[j];
-    }
-    for (index_t b = 0; b < c->B; b++) logZ[b] = 0;
-    for (index_t b = 0; b < c->B; b += LANES) {
-        const index_t T = FN(crf_length)(c, b);
-        if (T) FN(crf_block)(c, b, T, largest, E, Et, logZ, marginals, counts, C, Et + P * P);
-    }
-    if (!counts) return;
-    for (index_t i = 0; i < K; i++)
-        for (index_t j = 0; j < K; j++) {
-            double total = 0;
-            SIMD_SUM(total) for (int l = 0; l < LANES; l++) total += C[(i * P + j) * LANES + l];
-            counts->transitions[i * K + j] += E[i * P + j] * total;
-        }
 }

@@ -55,48 +55,43 @@ static void crf_log_backward(index_t K, const double *alpha, const double *A, co
 }
 #endif
 
-/* As crf_expect. scratch: (3 T + K + 3) K. */
-static void FN(crf_log)(const FN(chain) *c, double *logZ, REAL *marginals, const crf_counts *counts,
+/* Sequence b, as crf_expect. scratch: (3 T + K + 3) K. */
+static void FN(crf_log)(const FN(chain) *c, index_t b, double *logZ, REAL *marginals, const crf_counts *counts,
                         double *scratch) {
-    const index_t T = c->T, K = c->K;
+    const index_t K = c->K, T = FN(crf_length)(c, b);
+    const REAL *first = FN(crf_first)(c, b);
     double *const A = scratch, *const alphas = A + K * K, *const largest = alphas + T * K;
-    double *const inverse = largest + T * K, *const spare = inverse + T * K;
+    double *const inverse = largest + T * K, *const pairs = inverse + T * K, *p = pairs + K, *before = p + K;
     for (index_t k = 0; k < K * K; k++) A[k] = (double)c->transitions[k];
-    for (index_t b = 0; b < c->B; b++) {
-        const index_t length = FN(crf_length)(c, b);
-        const REAL *first = FN(crf_first)(c, b);
-        double *p = spare, *before = spare + K;
-        logZ[b] = 0;
-        index_t row = b;
-        for (index_t t = 0; t < length; row += c->counts[t++]) {
-            double *alpha = alphas + t * K;
-            if (t)
-                crf_log_forward(K, alpha - K, A, largest + t * K, inverse + t * K, alpha);
-            else
-                for (index_t k = 0; k < K; k++) alpha[k] = (double)first[k];
-            for (index_t k = 0; k < K; k++) alpha[k] += (double)c->scores[row * K + k];
-            logZ[b] += crf_normalise(K, alpha);
-        }
-        if (!length) continue;
-        for (index_t k = 0; k < K; k++) p[k] = alphas[(length - 1) * K + k] + (double)c->end[k];
-        logZ[b] += crf_normalise(K, p);
-        for (index_t k = 0; k < K; k++) p[k] = fast_exp_f64(p[k]);
-        if (counts)
-            for (index_t k = 0; k < K; k++) counts->end[k] += p[k];
-        for (index_t t = length - 1;; t--) {
-            row -= c->counts[t];
-            for (index_t k = 0; k < K; k++) marginals[row * K + k] = (REAL)p[k];
-            if (!t) break;
-            crf_log_backward(K, alphas + (t - 1) * K, A, largest + t * K, inverse + t * K, p, before,
-                             counts ? counts->transitions : NULL, spare + 2 * K);
-            double *swap = p;
-            p = before;
-            before = swap;
-        }
-        if (counts) {
-            const int64_t known = FN(crf_before)(c, b);
-            double *start = known >= 0 ? counts->transitions + known * K : counts->start;
-            for (index_t k = 0; k < K; k++) start[k] += p[k];
-        }
+    index_t row = b;
+    logZ[b] = 0;
+    for (index_t t = 0; t < T; row += c->counts[t++]) {
+        double *alpha = alphas + t * K;
+        if (t)
+            crf_log_forward(K, alpha - K, A, largest + t * K, inverse + t * K, alpha);
+        else
+            for (index_t k = 0; k < K; k++) alpha[k] = (double)first[k];
+        for (index_t k = 0; k < K; k++) alpha[k] += (double)c->scores[row * K + k];
+        logZ[b] += crf_normalise(K, alpha);
+    }
+    for (index_t k = 0; k < K; k++) p[k] = alphas[(T - 1) * K + k] + (double)c->end[k];
+    logZ[b] += crf_normalise(K, p);
+    for (index_t k = 0; k < K; k++) p[k] = fast_exp_f64(p[k]);
+    if (counts)
+        for (index_t k = 0; k < K; k++) counts->end[k] += p[k];
+    for (index_t t = T - 1;; t--) {
+        row -= c->counts[t];
+        for (index_t k = 0; k < K; k++) marginals[row * K + k] = (REAL)p[k];
+        if (!t) break;
+        crf_log_backward(K, alphas + (t - 1) * K, A, largest + t * K, inverse + t * K, p, before,
+                         counts ? counts->transitions : NULL, pairs);
+        double *swap = p;
+        p = before;
+        before = swap;
+    }
+    if (counts) {
+        const int64_t known = FN(crf_before)(c, b);
+        double *start = known >= 0 ? counts->transitions + known * K : counts->start;
+        for (index_t k = 0; k < K; k++) start[k] += p[k];
     }
 }
