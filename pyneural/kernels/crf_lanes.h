@@ -121,6 +121,17 @@ static void crf_normalise_lanes(index_t K, double *restrict alpha, const double 
     SIMD for (int l = 0; l < LANES; l++) faintest[l] = least[l];
 }
 
+/* p = alpha beta, and g (e until then) = e r beta where alpha is not 0: all (K, LANES). */
+static void crf_meet(index_t K, const double *restrict alpha, const double *restrict beta, const double *restrict r,
+                     double *restrict p, double *restrict g) {
+    for (index_t k = 0; k < K; k++, alpha += LANES, beta += LANES, p += LANES, g += LANES)
+        SIMD for (int l = 0; l < LANES; l++) {
+            const double passed = g[l] * (beta[l] * r[l]);
+            p[l] = alpha[l] * beta[l];
+            g[l] = alpha[l] == 0 ? 0 : passed;
+        }
+}
+
 /* log r of a power of two */
 static double crf_log_power(double r) { return 0.6931471805599453 * (double)((int64_t)(to_bits_f64(r) >> 52) - 1023); }
 
@@ -213,12 +224,7 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, const crf_fa
         row -= c->counts[t];
         for (index_t l = going_on; l < n; l++)
             for (index_t k = 0; k < K; k++) beta[k * LANES + l] = exact[l] ? 1 / sums[t * LANES + l] : 0;
-        for (index_t k = 0; k < K; k++)
-            SIMD for (int l = 0; l < LANES; l++) {
-                const index_t x = k * LANES + l;
-                p[x] = alpha[x] * beta[x];
-                g[x] = alpha[x] == 0 ? 0 : g[x] * (beta[x] * r[l]);
-            }
+        crf_meet(K, alpha, beta, r, p, g);
         for (index_t l = 0; l < n; l++)
             for (index_t k = 0; k < K; k++) marginals[(row + l) * K + k] = (REAL)p[k * LANES + l];
         if (counts)

@@ -17,9 +17,12 @@ WRITES = {
 }
 
 
-# How far the transitions span: at 600 the compiled kernels go from probabilities to logarithms (`crf_lanes.h`).
+# How far the transitions span: from 600 on the compiled kernels must see for themselves whether probabilities serve a
+# sequence, or do it again in logarithms (`crf_lanes.h`).
 SPANS = {"span of 599": 599.0, "span of 601": 601.0}
-KINDS = ("small", "scores of 1e4", "ties", "scores of 1e6, small transitions", "barred", "barred start", *SPANS)
+# What some transitions, starts and ends are, and the scale of the scores of every other row
+FAR = {"far at -250": (-250.0, 100.0), "far at -1e4": (-10000.0, 300.0), "far at -inf": (-np.inf, 300.0)}
+KINDS = ("small", "scores of 1e4", "ties", "scores of 1e6", "barred", "barred start", "a NaN", *SPANS, *FAR)
 
 
 def _chains(draw: Draw) -> Iterator[tuple[str, int, int, int, Arguments]]:
@@ -44,8 +47,10 @@ def _chain(
     if kind == "ties":
         model = [np.rint(x) for x in model]
     scores, start, transitions, end = model
-    if kind.startswith("scores of 1e6"):
+    if kind == "scores of 1e6":
         scores, start, end = 1e6 * scores, 1e6 * start, 1e6 * end
+    if kind == "a NaN":
+        scores[N // 2 :][:1, 0] = np.nan
     if kind == "barred":  # a label without a way in, one without a way out, and two that may not meet
         transitions[:, 1], transitions[0, :1], transitions[2, :], end[3] = -np.inf, -np.inf, -np.inf, -np.inf
         transitions[2, 4] = 0
@@ -55,6 +60,12 @@ def _chain(
         transitions = draw.rng.uniform(0, SPANS[kind], (K, K)).astype(draw.dtype)
         transitions.flat[[0, -1]] = 0, SPANS[kind]
         scores = scores * draw.dtype(100)
+    if kind in FAR:
+        low, wild = FAR[kind]
+        for x in (start, transitions, end):
+            x[draw.rng.random(x.shape) < 0.4] = low
+        start[0] = transitions[0, :] = transitions[:, 0] = end[0] = 0  # there is always a way by label 0
+        scores[1::2] *= draw.dtype(wild)
     previous = draw.integers(-1, K, B) if known else None
     if previous is not None and kind == "barred":
         previous[previous == 2] = -1
