@@ -12,12 +12,13 @@
  * There are no differences of large numbers, and NaN in gives NaN out. All factors are at most 1. What of them, and of
  * their products, underflows to 0 is lost, and a sequence is done only if what it lost can't matter:
  *
- * Either A spans no more than SPAN = 600. Then nothing matters that underflows, whatever the scores, and nothing
+ * Either A spans no more than SPAN = 300. Then nothing matters that underflows, whatever the scores, and nothing
  * overflows:
- * - From any two labels every label can be reached at prices that differ by at most e^600: beta_t[i] <= e^600 beta_t[k]
- *   for all i, k. A label whose alpha is less than e^-708 of the largest, and is lost, has p < e^-108.
- * - The largest e_t is 1, so the sum of alpha before r_t is at least e^-600 / K: normal, and so is r_t.
- * - sum_i alpha_t[i] beta_t[i] = 1 with a largest alpha of at least 1 / K: beta <= K e^600 everywhere, g likewise.
+ * - The largest e_t is 1, so the sum of alpha before r_t is at least e^-300 / K: normal, and so is r_t.
+ * - A label lost there has less than e^-708, so after r_t an alpha less than K e^-408; the largest is at least 1 / K.
+ *   From any two labels every label can be reached at prices that differ by at most e^300, so beta_t[i] <= e^300
+ *   beta_t[k] for all i, k: the lost label has p < K^2 e^-108.
+ * - sum_i alpha_t[i] beta_t[i] = 1 with a largest alpha of at least 1 / K: beta <= K e^300 everywhere, and likewise g.
  *
  * Or it can be seen afterwards, as for transitions that are forbidden by -inf or by a large negative score:
  * - Let the far factors be those below e^-FAR, FAR = 200, and e^-gap the largest of them. Every path with a far factor
@@ -25,11 +26,11 @@
  *   gap - T log K - log (1 / Z) >= 50, with Z that of the factors.
  * - If moreover every alpha is 0 or at least e^-FAR, no product of factors that are not far has underflowed: what is 0
  *   can't be reached but by far factors.
- * - What alpha is 0 gets g = 0; for the others g <= e^FAR follows from alpha beta <= 1: nothing overflows. */
+ * - Where alpha is 0, g is set to 0; elsewhere alpha beta <= 1 bounds it by e^(2 FAR): nothing overflows. */
 
 #ifndef PYNEURAL_CRF_LANES
 #define PYNEURAL_CRF_LANES
-#define CRF_SPAN 600.0
+#define CRF_SPAN 300.0
 #define CRF_FAR 200.0
 #if defined(__AVX512F__)
 enum { LANES = 8 };
@@ -126,7 +127,7 @@ static void crf_meet(index_t K, const double *restrict alpha, const double *rest
                      double *restrict p, double *restrict g) {
     for (index_t k = 0; k < K; k++, alpha += LANES, beta += LANES, p += LANES, g += LANES)
         SIMD for (int l = 0; l < LANES; l++) {
-            const double passed = g[l] * (beta[l] * r[l]);
+            const double passed = g[l] * r[l] * beta[l]; /* r beta could overflow where e is small */
             p[l] = alpha[l] * beta[l];
             g[l] = alpha[l] == 0 ? 0 : passed;
         }
@@ -213,8 +214,9 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, const crf_fa
         for (index_t l = going_on; l < n; l++) {
             price[l] -= log(sums[t * LANES + l]);
             logZ[b + l] -= price[l];
-            exact[l] = f->bounded || (sums[t * LANES + l] > 0 && faintest[l] >= exp(-CRF_FAR) &&
-                                      gap[l] - (double)(t + 1) * log((double)K) - price[l] >= 50);
+            exact[l] = sums[t * LANES + l] > 0 &&
+                       (f->bounded || (faintest[l] >= exp(-CRF_FAR) &&
+                                       gap[l] - (double)(t + 1) * log((double)K) - price[l] >= 50));
         }
     }
     memset(beta, 0, sizeof(double) * size);

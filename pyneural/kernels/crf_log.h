@@ -10,10 +10,10 @@
 
 #ifndef PYNEURAL_CRF_LOG
 #define PYNEURAL_CRF_LOG
-/* x -= log sum exp x; returns that logarithm. */
+/* x -= log sum exp x; returns that logarithm, -inf where all is -inf. */
 static double crf_normalise(index_t K, double *restrict x) {
-    double largest = x[0], sum = 0;
-    for (index_t k = 1; k < K; k++) largest = x[k] > largest ? x[k] : largest;
+    double largest = -1e300, sum = 0;
+    for (index_t k = 0; k < K; k++) largest = x[k] > largest ? x[k] : largest;
     for (index_t k = 0; k < K; k++) sum += fast_exp_f64(x[k] - largest);
     const double total = largest + log(sum);
     for (index_t k = 0; k < K; k++) x[k] -= total;

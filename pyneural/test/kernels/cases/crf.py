@@ -17,11 +17,11 @@ WRITES = {
 }
 
 
-# How far the transitions span: from 600 on the compiled kernels must see for themselves whether probabilities serve a
+# How far the transitions span: from 300 on the compiled kernels must see for themselves whether probabilities serve a
 # sequence, or do it again in logarithms (`crf_lanes.h`).
-SPANS = {"span of 599": 599.0, "span of 601": 601.0}
+SPANS = {"span of 299": 299.0, "span of 301": 301.0, "span of 600": 600.0}
 # What some transitions, starts and ends are, and the scale of the scores of every other row
-FAR = {"far at -250": (-250.0, 100.0), "far at -1e4": (-10000.0, 300.0), "far at -inf": (-np.inf, 300.0)}
+FAR = {f"far at {low:g}": (low, 300.0) for low in (-280.0, -400.0, -1e4, -np.inf)}
 KINDS = ("small", "scores of 1e4", "ties", "scores of 1e6", "barred", "barred start", "a NaN", *SPANS, *FAR)
 
 
