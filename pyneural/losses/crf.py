@@ -11,8 +11,9 @@ log Z - score(y). As ∂ log Z / ∂θ = E_p[∂ score / ∂θ], every gradient 
     ∂L/∂start[k] = p(y_1 = k) - [y_1 = k]          ∂L/∂end[k] = p(y_T = k) - [y_T = k]
 
 How the marginals come from a forward and a backward pass of normalised products, in float64, with no difference of
-large logarithms, and why that is exact whatever the scores, is told beside the kernel (`kernels/crf_lanes.h`); for
-transitions that span hundreds or are -inf there is another (`kernels/crf_log.h`).
+large logarithms, and when that is exact, is told beside the kernel (`kernels/crf_lanes.h`): whatever the scores if the
+transitions span less than 300, and where some are forbidden by -inf or a large negative number, of any usual scores.
+Sequences of other numbers are computed in logarithms (`kernels/crf_log.h`).
 """
 
 from typing import Any, NamedTuple
@@ -94,6 +95,6 @@ class Crf(Loss):
     def log_partition(self, x: Array, steps: Steps, previous: Integers | None = None) -> Float64:
         """log Z of each packed sequence (B,)."""
         logZ = np.empty(steps.sequences)
-        marginals = self.work("dx", *x.shape)
+        marginals = self.work("unused", *x.shape)
         kernels.crf_marginals(*self._chain(x, steps, previous), logZ, marginals, self._scratch(steps))
         return logZ

@@ -16,19 +16,19 @@ WRITES = {
     "crf_viterbi": ("tags", "path_scores"),
 }
 
-
 # How far the transitions span: from 300 on the compiled kernels must see for themselves whether probabilities serve a
 # sequence, or do it again in logarithms (`crf_lanes.h`).
 SPANS = {"span of 299": 299.0, "span of 301": 301.0, "span of 600": 600.0}
-# What some transitions, starts and ends are, and the scale of the scores of every other row
-FAR = {f"far at {low:g}": (low, 300.0) for low in (-280.0, -400.0, -1e4, -np.inf)}
-KINDS = ("small", "scores of 1e4", "ties", "scores of 1e6", "barred", "barred start", "a NaN", *SPANS, *FAR)
+# What some transitions, starts and ends are, in a batch with scores of 300 in every other row
+FAR = {f"far at {low:g}": low for low in (-280.0, -400.0, -1e4, -np.inf)}
+OF_ONE_LABEL = ("small", "scores of 1e4", "ties")
+KINDS = (*OF_ONE_LABEL, "scores of 1e6", "barred", "barred start", "a NaN", *SPANS, *FAR)
 
 
 def _chains(draw: Draw) -> Iterator[tuple[str, int, int, int, Arguments]]:
     """(label, N, B, K, the arguments that the three kernels have in common)."""
     for (size, lengths), K, kind, known in product(BATCHES.items(), (1, 5, 19), KINDS, BOTH):
-        if (kind not in KINDS[:3] and K == 1) or (size == "large") != (K == 19):
+        if (kind not in OF_ONE_LABEL and K == 1) or (size == "large") != (K == 19):
             continue
         yield _chain(draw, size, lengths, K, kind, known)
     for K, (size, lengths), known in product((1, 2, 9, 17, 40), WIDE.items(), BOTH):
@@ -61,11 +61,10 @@ def _chain(
         transitions.flat[[0, -1]] = 0, SPANS[kind]
         scores = scores * draw.dtype(100)
     if kind in FAR:
-        low, wild = FAR[kind]
         for x in (start, transitions, end):
-            x[draw.rng.random(x.shape) < 0.4] = low
+            x[draw.rng.random(x.shape) < 0.4] = FAR[kind]
         start[0] = transitions[0, :] = transitions[:, 0] = end[0] = 0  # there is always a way by label 0
-        scores[1::2] *= draw.dtype(wild)
+        scores[1::2] *= 300
     previous = draw.integers(-1, K, B) if known else None
     if previous is not None and kind == "barred":
         previous[previous == 2] = -1
