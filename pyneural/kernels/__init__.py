@@ -18,7 +18,7 @@ elif _wanted == "compiled":
     # ruff: noqa: F401
     try:
         import pyneural.kernels.blas
-        from pyneural.kernels.crf import crf_marginals, crf_path_scores, crf_viterbi
+        from pyneural.kernels.crf import crf_gradient, crf_marginals, crf_viterbi
         from pyneural.kernels.dispatch import isa
         from pyneural.kernels.elementwise import (
             activation_backward,

@@ -41,14 +41,12 @@ cdef extern from "dispatch.h" nogil:
                               const void *, const void *, const void *, void *, void *, void *,
                               void *) noexcept nogil
         void (*crf_marginals)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
-                              const void *, const int64_t *, double *, void *, double *, double *, double *,
-                              double *) noexcept nogil
-        int64_t (*crf_path_scores)(index_t, index_t, index_t, const int64_t *, const void *, const void *,
-                                   const void *, const void *, const int64_t *, const int64_t *, double *, void *,
-                                   double *, double *, double *) noexcept nogil
+                              const void *, const int64_t *, double *, void *, double *) noexcept nogil
+        int64_t (*crf_gradient)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
+                                const void *, const int64_t *, const int64_t *, double, double *, void *, void *,
+                                void *, void *, double *) noexcept nogil
         void (*crf_viterbi)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
-                            const void *, const int64_t *, int64_t *, double *, double *,
-                            int64_t *) noexcept nogil
+                            const void *, const int64_t *, int64_t *, double *, double *) noexcept nogil
         double (*sum_of_squares)(index_t, index_t, const int64_t *, const void *) noexcept nogil
         double (*sgd_step)(index_t, index_t, const int64_t *, void *, const void *, const gradient_terms *,
                            double) noexcept nogil

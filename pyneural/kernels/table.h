@@ -43,19 +43,17 @@ typedef struct {
     void (*lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt,
                           const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *c_prev,
                           const REAL *tanh_c, const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
-    /* crf.h */
+    /* crf.h, viterbi.h: `scratch` has room for 8 (T + K + 5) (2 K + 9) numbers */
     void (*crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
                           const REAL *start, const REAL *transitions, const REAL *end,
-                          const int64_t *previous /*? B*/, double *logZ, REAL *marginals, double *dstart /*?*/,
-                          double *dtransitions /*?*/, double *dend /*?*/, double *scratch);
-    int64_t (*crf_path_scores)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
-                               const REAL *start, const REAL *transitions, const REAL *end,
-                               const int64_t *previous /*? B*/, const int64_t *tags, double *path_scores,
-                               REAL *marginals /*?*/, double *dstart, double *dtransitions, double *dend);
+                          const int64_t *previous /*? B*/, double *logZ, REAL *marginals, double *scratch);
+    int64_t (*crf_gradient)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
+                            const REAL *start, const REAL *transitions, const REAL *end,
+                            const int64_t *previous /*? B*/, const int64_t *tags, double scale, double *losses,
+                            REAL *dscores, REAL *dstart, REAL *dtransitions, REAL *dend, double *scratch);
     void (*crf_viterbi)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
                         const REAL *start, const REAL *transitions, const REAL *end,
-                        const int64_t *previous /*? B*/, int64_t *tags, double *path_scores, double *scratch,
-                        int64_t *pointers);
+                        const int64_t *previous /*? B*/, int64_t *tags, double *path_scores, double *scratch);
     /* optimisers.h: R rows of D numbers; `rows` NULL means rows 0..R-1. Each returns the sum of the
      * squares of the update, for reports. */
     double (*sum_of_squares)(index_t R, index_t D, const int64_t *rows /*?*/, const REAL *x);

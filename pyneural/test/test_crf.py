@@ -139,15 +139,16 @@ def test_mean_is_over_sequences():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 20, 1000])
 @pytest.mark.parametrize("never", [-np.inf, -1e30])
-def test_forbidden_transitions(never, dtype):
+def test_forbidden_transitions(never, scale, dtype):
     """What can't be has no probability, no expected count and no path, and makes no NaN."""
     K = 4
     rng = np.random.default_rng(0)
     A, start, end = rng.standard_normal((K, K)), rng.standard_normal(K), rng.standard_normal(K)
     A[0, 1] = A[2, 1] = A[3, 3] = A[1, 0] = start[1] = end[2] = never
     A[:, 3] = never  # 3 only at the start
-    sequences = [20 * rng.standard_normal((T, K)) for T in LENGTHS]
+    sequences = [scale * rng.standard_normal((T, K)) for T in LENGTHS]
     labels = [np.resize([0, 2, 0], T) for T in LENGTHS]
     for path in labels:
         path[-1:] = 0
