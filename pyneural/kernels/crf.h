@@ -45,17 +45,17 @@ static double *crf_aligned(double *scratch) { return (double *)(((uintptr_t)scra
 #include "crf_log.h"
 
 /* logZ (B) and marginals (N, K); the expected counts are added to `counts` where it is not NULL.
- * scratch: (2 T P + 2 P + 3 T + P P) LANES + 2 P P. */
+ * scratch: (2 T P + 2 P + 3 T + P P) ABREAST + 2 P P. */
 static void FN(crf_expect)(const FN(chain) *c, double *logZ, REAL *marginals, const crf_counts *counts,
                            double *scratch) {
     const index_t K = c->K, P = crf_padded(K);
-    double *const C = scratch, *const E = C + P * P * LANES, *const block = E + 2 * P * P;
+    double *const C = scratch, *const E = C + P * P * ABREAST, *const block = E + 2 * P * P;
     crf_factors factors = {E, E + P * P, 0, 0, 0};
     FN(crf_transitions)(K, c->transitions, &factors);
-    if (counts) memset(C, 0, sizeof(double) * P * P * LANES);
+    if (counts) memset(C, 0, sizeof(double) * P * P * ABREAST);
     for (index_t b = 0; b < c->B; b++) logZ[b] = 0;
-    for (index_t b = 0; b < c->B; b += LANES) {
-        int exact[LANES];
+    for (index_t b = 0; b < c->B; b += ABREAST) {
+        int exact[ABREAST];
         const index_t T = FN(crf_length)(c, b);
         if (T) FN(crf_block)(c, b, T, &factors, logZ, marginals, counts, exact, C, block);
         for (index_t l = 0; l < crf_alive(c->T, c->counts, 0, b); l++)
@@ -65,7 +65,7 @@ static void FN(crf_expect)(const FN(chain) *c, double *logZ, REAL *marginals, co
     for (index_t i = 0; i < K; i++)
         for (index_t j = 0; j < K; j++) {
             double total = 0;
-            SIMD_SUM(total) for (int l = 0; l < LANES; l++) total += C[(i * P + j) * LANES + l];
+            SIMD_SUM(total) for (int l = 0; l < ABREAST; l++) total += C[(i * P + j) * ABREAST + l];
             counts->transitions[i * K + j] += E[i * P + j] * total;
         }
 }

@@ -1,4 +1,4 @@
-/* The CRF in probabilities, LANES sequences at a time: a register holds one number of each. A block of LANES packed
+/* The CRF in probabilities, ABREAST sequences at a time: a register holds one number of each. A block of ABREAST packed
  * sequences, longest first, is walked alone; of its lanes, the first n are alive at a step.
  *
  * With E = exp(A - max A) and e_t = exp(s_t - max s_t), in which `first` and `end` are included,
@@ -33,100 +33,100 @@
 #define CRF_SPAN 300.0
 #define CRF_FAR 200.0
 #if defined(__AVX512F__)
-enum { LANES = 8 };
+enum { ABREAST = 8 };
 #elif defined(__AVX2__)
-enum { LANES = 4 };
+enum { ABREAST = 4 };
 #else
-enum { LANES = 2 };
+enum { ABREAST = 2 };
 #endif
 /* Labels are padded to a multiple of TILE by ones of no probability, so that no loop over them has a tail. */
 enum { TILE = 4 };
 
 static index_t crf_padded(index_t K) { return (K + TILE - 1) / TILE * TILE; }
 
-/* How many of the LANES sequences from b on are alive at step t. */
+/* How many of the ABREAST sequences from b on are alive at step t. */
 static inline index_t crf_alive(index_t T, const int64_t *counts, index_t t, index_t b) {
     const index_t n = t < T ? counts[t] - b : 0;
-    return n < 0 ? 0 : n < LANES ? n : LANES;
+    return n < 0 ? 0 : n < ABREAST ? n : ABREAST;
 }
 
-/* y (P, LANES) = M' x for x (K, LANES) and M (K, P). */
+/* y (P, ABREAST) = M' x for x (K, ABREAST) and M (K, P). */
 static void crf_product(index_t K, index_t P, const double *restrict x, const double *restrict M,
                         double *restrict y) {
     for (index_t j = 0; j < P; j += TILE) {
-        double sum[TILE][LANES] = {{0}};
+        double sum[TILE][ABREAST] = {{0}};
         for (index_t i = 0; i < K; i++)
             for (int w = 0; w < TILE; w++)
-                SIMD for (int l = 0; l < LANES; l++) sum[w][l] += x[i * LANES + l] * M[i * P + j + w];
+                SIMD for (int l = 0; l < ABREAST; l++) sum[w][l] += x[i * ABREAST + l] * M[i * P + j + w];
         for (int w = 0; w < TILE; w++)
-            SIMD for (int l = 0; l < LANES; l++) y[(j + w) * LANES + l] = sum[w][l];
+            SIMD for (int l = 0; l < ABREAST; l++) y[(j + w) * ABREAST + l] = sum[w][l];
     }
 }
 
-/* C (P, P, LANES) += sum over `steps` of x[i] y[j], for x and y (steps, P, LANES). */
+/* C (P, P, ABREAST) += sum over `steps` of x[i] y[j], for x and y (steps, P, ABREAST). */
 static void crf_outer(index_t steps, index_t P, const double *restrict x, const double *restrict y,
                       double *restrict C) {
-    enum { COLUMNS = LANES == 8 ? 4 : 2 };
+    enum { COLUMNS = ABREAST == 8 ? 4 : 2 };
     for (index_t i = 0; i < P; i += TILE)
         for (index_t j = 0; j < P; j += COLUMNS) {
-            double sum[TILE][COLUMNS][LANES] = {{{0}}};
+            double sum[TILE][COLUMNS][ABREAST] = {{{0}}};
             for (index_t t = 0; t < steps; t++) {
-                const double *xt = x + (t * P + i) * LANES, *yt = y + (t * P + j) * LANES;
+                const double *xt = x + (t * P + i) * ABREAST, *yt = y + (t * P + j) * ABREAST;
                 for (int v = 0; v < TILE; v++)
                     for (int w = 0; w < COLUMNS; w++)
-                        SIMD for (int l = 0; l < LANES; l++) sum[v][w][l] += xt[v * LANES + l] * yt[w * LANES + l];
+                        SIMD for (int l = 0; l < ABREAST; l++) sum[v][w][l] += xt[v * ABREAST + l] * yt[w * ABREAST + l];
             }
             for (int v = 0; v < TILE; v++)
                 for (int w = 0; w < COLUMNS; w++)
-                    SIMD for (int l = 0; l < LANES; l++) C[((i + v) * P + j + w) * LANES + l] += sum[v][w][l];
+                    SIMD for (int l = 0; l < ABREAST; l++) C[((i + v) * P + j + w) * ABREAST + l] += sum[v][w][l];
         }
 }
 
-/* x (K, LANES) becomes exp(x - largest of its lane), 0 in a lane of -inf; gap (LANES) falls to that of far factors. */
+/* x (K, ABREAST) becomes exp(x - largest of its lane), 0 in a lane of -inf; gap (ABREAST) falls to that of far factors. */
 static void crf_exponentials(index_t K, double *restrict x, double *restrict largest, double *restrict gap) {
-    double m[LANES], g[LANES];
-    SIMD for (int l = 0; l < LANES; l++) m[l] = -DBL_MAX, g[l] = gap[l];
+    double m[ABREAST], g[ABREAST];
+    SIMD for (int l = 0; l < ABREAST; l++) m[l] = -DBL_MAX, g[l] = gap[l];
     for (index_t k = 0; k < K; k++)
-        SIMD for (int l = 0; l < LANES; l++) m[l] = x[k * LANES + l] > m[l] ? x[k * LANES + l] : m[l];
+        SIMD for (int l = 0; l < ABREAST; l++) m[l] = x[k * ABREAST + l] > m[l] ? x[k * ABREAST + l] : m[l];
     for (index_t k = 0; k < K; k++)
-        SIMD for (int l = 0; l < LANES; l++) {
-            const double below = m[l] - x[k * LANES + l];
+        SIMD for (int l = 0; l < ABREAST; l++) {
+            const double below = m[l] - x[k * ABREAST + l];
             g[l] = (below > CRF_FAR) & (below < g[l]) ? below : g[l];
-            x[k * LANES + l] = fast_exp_f64(-below);
+            x[k * ABREAST + l] = fast_exp_f64(-below);
         }
-    SIMD for (int l = 0; l < LANES; l++) largest[l] = m[l], gap[l] = g[l];
+    SIMD for (int l = 0; l < ABREAST; l++) largest[l] = m[l], gap[l] = g[l];
 }
 
-/* alpha (K, LANES) *= e r; r (LANES) = 2^-n brings each sum to [1, 2): what it then is goes to `sum`.
- * faintest (LANES) falls to the least alpha that is not 0. */
+/* alpha (K, ABREAST) *= e r; r (ABREAST) = 2^-n brings each sum to [1, 2): what it then is goes to `sum`.
+ * faintest (ABREAST) falls to the least alpha that is not 0. */
 static void crf_normalise_lanes(index_t K, double *restrict alpha, const double *restrict e, double *restrict r,
                                 double *restrict sum, double *restrict faintest) {
-    double s[LANES] = {0}, scale[LANES], least[LANES];
+    double s[ABREAST] = {0}, scale[ABREAST], least[ABREAST];
     for (index_t k = 0; k < K; k++)
-        SIMD for (int l = 0; l < LANES; l++) {
-            alpha[k * LANES + l] *= e[k * LANES + l];
-            s[l] += alpha[k * LANES + l];
+        SIMD for (int l = 0; l < ABREAST; l++) {
+            alpha[k * ABREAST + l] *= e[k * ABREAST + l];
+            s[l] += alpha[k * ABREAST + l];
         }
-    SIMD for (int l = 0; l < LANES; l++) {
+    SIMD for (int l = 0; l < ABREAST; l++) {
         scale[l] = from_bits_f64(((uint64_t)2046 << 52) - (to_bits_f64(s[l]) & (uint64_t)2047 << 52));
         r[l] = scale[l];
         sum[l] = s[l] * scale[l];
         least[l] = faintest[l];
     }
     for (index_t k = 0; k < K; k++)
-        SIMD for (int l = 0; l < LANES; l++) {
-            const double a = alpha[k * LANES + l] * scale[l];
+        SIMD for (int l = 0; l < ABREAST; l++) {
+            const double a = alpha[k * ABREAST + l] * scale[l];
             least[l] = (a > 0) & (a < least[l]) ? a : least[l];
-            alpha[k * LANES + l] = a;
+            alpha[k * ABREAST + l] = a;
         }
-    SIMD for (int l = 0; l < LANES; l++) faintest[l] = least[l];
+    SIMD for (int l = 0; l < ABREAST; l++) faintest[l] = least[l];
 }
 
-/* p = alpha beta, and g (e until then) = e r beta where alpha is not 0: all (K, LANES). */
+/* p = alpha beta, and g (e until then) = e r beta where alpha is not 0: all (K, ABREAST). */
 static void crf_meet(index_t K, const double *restrict alpha, const double *restrict beta, const double *restrict r,
                      double *restrict p, double *restrict g) {
-    for (index_t k = 0; k < K; k++, alpha += LANES, beta += LANES, p += LANES, g += LANES)
-        SIMD for (int l = 0; l < LANES; l++) {
+    for (index_t k = 0; k < K; k++, alpha += ABREAST, beta += ABREAST, p += ABREAST, g += ABREAST)
+        SIMD for (int l = 0; l < ABREAST; l++) {
             const double passed = g[l] * r[l] * beta[l]; /* r beta could overflow where e is small */
             p[l] = alpha[l] * beta[l];
             g[l] = alpha[l] == 0 ? 0 : passed;
@@ -166,72 +166,72 @@ static void FN(crf_transitions)(index_t K, const REAL *A, crf_factors *f) {
     }
 }
 
-/* x (K, LANES) = the scores of the n sequences from b on at step t, whose first row is `row`, with `first` in step 0;
+/* x (K, ABREAST) = the scores of the n sequences from b on at step t, whose first row is `row`, with `first` in step 0;
  * -inf in the other lanes. */
 static void FN(crf_load)(const FN(chain) *c, index_t t, index_t row, index_t b, index_t n, double *restrict x) {
     const index_t K = c->K;
     const REAL *restrict s = c->scores + row * K;
-    if (n == LANES)
+    if (n == ABREAST)
         for (index_t k = 0; k < K; k++)
-            for (int l = 0; l < LANES; l++) x[k * LANES + l] = (double)s[l * K + k];
+            for (int l = 0; l < ABREAST; l++) x[k * ABREAST + l] = (double)s[l * K + k];
     else
         for (index_t k = 0; k < K; k++)
-            for (int l = 0; l < LANES; l++) x[k * LANES + l] = l < n ? (double)s[l * K + k] : -INFINITY;
+            for (int l = 0; l < ABREAST; l++) x[k * ABREAST + l] = l < n ? (double)s[l * K + k] : -INFINITY;
     if (t) return;
     for (index_t l = 0; l < n; l++) {
         const REAL *first = FN(crf_first)(c, b + l);
-        for (index_t k = 0; k < K; k++) x[k * LANES + l] += (double)first[k];
+        for (index_t k = 0; k < K; k++) x[k * ABREAST + l] += (double)first[k];
     }
 }
 
-/* The block of sequences from b on, T steps long. C (P, P, LANES) gathers the products of alpha and g where `counts`
- * is not NULL. exact (LANES) says which sequences are done. scratch: (2 T P + 2 P + 3 T) LANES. */
+/* The block of sequences from b on, T steps long. C (P, P, ABREAST) gathers the products of alpha and g where `counts`
+ * is not NULL. exact (ABREAST) says which sequences are done. scratch: (2 T P + 2 P + 3 T) ABREAST. */
 static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, const crf_factors *f, double *logZ,
                           REAL *marginals, const crf_counts *counts, int *exact, double *C, double *scratch) {
-    const index_t K = c->K, P = crf_padded(K), size = P * LANES;
+    const index_t K = c->K, P = crf_padded(K), size = P * ABREAST;
     double *const alphas = scratch, *const es = alphas + T * size, *const beta = es + T * size, *const p = beta + size;
-    double *const shifts = p + size, *const scales = shifts + T * LANES, *const sums = scales + T * LANES;
-    double gap[LANES], faintest[LANES], price[LANES] = {0}; /* price: log of 1 / Z of the factors */
-    for (int l = 0; l < LANES; l++) gap[l] = f->gap, faintest[l] = 1;
+    double *const shifts = p + size, *const scales = shifts + T * ABREAST, *const sums = scales + T * ABREAST;
+    double gap[ABREAST], faintest[ABREAST], price[ABREAST] = {0}; /* price: log of 1 / Z of the factors */
+    for (int l = 0; l < ABREAST; l++) gap[l] = f->gap, faintest[l] = 1;
     index_t row = b;
     for (index_t t = 0; t < T; row += c->counts[t++]) {
         double *alpha = alphas + t * size, *e = es + t * size;
         const index_t n = crf_alive(c->T, c->counts, t, b), going_on = crf_alive(c->T, c->counts, t + 1, b);
         FN(crf_load)(c, t, row, b, n, e);
         for (index_t l = going_on; l < n; l++)
-            for (index_t k = 0; k < K; k++) e[k * LANES + l] += (double)c->end[k];
-        crf_exponentials(K, e, shifts + t * LANES, gap);
-        memset(e + K * LANES, 0, sizeof(double) * (P - K) * LANES);
+            for (index_t k = 0; k < K; k++) e[k * ABREAST + l] += (double)c->end[k];
+        crf_exponentials(K, e, shifts + t * ABREAST, gap);
+        memset(e + K * ABREAST, 0, sizeof(double) * (P - K) * ABREAST);
         if (t)
             crf_product(K, P, alpha - size, f->E, alpha);
         else
-            for (index_t x = 0; x < size; x++) alpha[x] = x < K * LANES;
-        crf_normalise_lanes(K, alpha, e, scales + t * LANES, sums + t * LANES, faintest);
+            for (index_t x = 0; x < size; x++) alpha[x] = x < K * ABREAST;
+        crf_normalise_lanes(K, alpha, e, scales + t * ABREAST, sums + t * ABREAST, faintest);
         for (index_t l = 0; l < n; l++) {
-            logZ[b + l] += shifts[t * LANES + l] + (t ? f->largest : 0);
-            price[l] += crf_log_power(scales[t * LANES + l]);
+            logZ[b + l] += shifts[t * ABREAST + l] + (t ? f->largest : 0);
+            price[l] += crf_log_power(scales[t * ABREAST + l]);
         }
         for (index_t l = going_on; l < n; l++) {
-            price[l] -= log(sums[t * LANES + l]);
+            price[l] -= log(sums[t * ABREAST + l]);
             logZ[b + l] -= price[l];
-            exact[l] = sums[t * LANES + l] > 0 &&
+            exact[l] = sums[t * ABREAST + l] > 0 &&
                        (f->bounded || (faintest[l] >= exp(-CRF_FAR) &&
                                        gap[l] - (double)(t + 1) * log((double)K) - price[l] >= 50));
         }
     }
     memset(beta, 0, sizeof(double) * size);
     for (index_t t = T - 1;; t--) {
-        double *alpha = alphas + t * size, *g = es + t * size, *r = scales + t * LANES;
+        double *alpha = alphas + t * size, *g = es + t * size, *r = scales + t * ABREAST;
         const index_t n = crf_alive(c->T, c->counts, t, b), going_on = crf_alive(c->T, c->counts, t + 1, b);
         row -= c->counts[t];
         for (index_t l = going_on; l < n; l++)
-            for (index_t k = 0; k < K; k++) beta[k * LANES + l] = exact[l] ? 1 / sums[t * LANES + l] : 0;
+            for (index_t k = 0; k < K; k++) beta[k * ABREAST + l] = exact[l] ? 1 / sums[t * ABREAST + l] : 0;
         crf_meet(K, alpha, beta, r, p, g);
         for (index_t l = 0; l < n; l++)
-            for (index_t k = 0; k < K; k++) marginals[(row + l) * K + k] = (REAL)p[k * LANES + l];
+            for (index_t k = 0; k < K; k++) marginals[(row + l) * K + k] = (REAL)p[k * ABREAST + l];
         if (counts)
             for (index_t l = going_on; l < n; l++)
-                for (index_t k = 0; k < K; k++) counts->end[k] += p[k * LANES + l];
+                for (index_t k = 0; k < K; k++) counts->end[k] += p[k * ABREAST + l];
         if (!t) break;
         crf_product(K, P, g, f->transposed, beta);
     }
@@ -239,7 +239,7 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, const crf_fa
     for (index_t l = 0; l < crf_alive(c->T, c->counts, 0, b); l++) {
         const int64_t before = FN(crf_before)(c, b + l);
         double *start = before >= 0 ? counts->transitions + before * K : counts->start;
-        for (index_t k = 0; k < K; k++) start[k] += p[k * LANES + l];
+        for (index_t k = 0; k < K; k++) start[k] += p[k * ABREAST + l];
     }
     crf_outer(T - 1, P, alphas, es + size, C);
 }
