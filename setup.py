@@ -34,6 +34,11 @@ sources = sorted(KERNELS.glob("*.pyx"))
 if not sources:
     raise SystemExit(f"{KERNELS}: holds no Cython sources; without them there would be no kernels")
 macros = [("PYNEURAL_X86", "1")] if X86 else []
+BF16 = X86 and not MSVC
+if BF16:
+    macros.append(("PYNEURAL_BF16", "1"))
+if BF16 and DEBUG:
+    macros.append(("PYNEURAL_AMX_EMULATED", "1"))
 headers = [str(path) for path in KERNELS.glob("*.h")]
 
 
@@ -80,7 +85,12 @@ libraries += [
     for isa in ("baseline", "avx2", "avx512")
     if isa == "baseline" or X86
 ]
-
+if BF16:
+    bf16_flags = [*isa_flags["avx512"], "-mavx512bf16"]
+    libraries.append(library("pyneural_bf16_avx512", ["bf16_avx512.c"], bf16_flags))
+    libraries.append(library("pyneural_bf16_amx", ["bf16_amx.c"], [*bf16_flags, "-mamx-tile", "-mamx-bf16"]))
+if BF16 and DEBUG:
+    libraries.append(library("pyneural_bf16_emulated", ["bf16_amx.c"], [*bf16_flags, "-DAMX_EMULATED"]))
 
 extensions = [
     Extension(

@@ -17,9 +17,10 @@ from pyneural.environment import __version__, info
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
-from pyneural.neural_layer import Layer, Loss, Parameter
+from pyneural.neural_layer import Cost, Layer, Loss, Parameter
 from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, unpack
 from pyneural.parallel import Threads
+from pyneural.profiling import Profile
 from pyneural.progress import Evaluation, History, Progress
 from pyneural.schedules import Constant, Cosine, Halving, InverseTime, Schedule, WarmUp
 from pyneural.sgd import Adam, Momentum, Nesterov, Optimiser, Sgd
@@ -36,6 +37,7 @@ __all__ = [
     "Constant",
     "Continued",
     "Cosine",
+    "Cost",
     "Crf",
     "Dense",
     "Dropout",
@@ -58,6 +60,7 @@ __all__ = [
     "Optimiser",
     "Packed",
     "Parameter",
+    "Profile",
     "Progress",
     "Ragged",
     "Recurrent",

@@ -17,7 +17,8 @@ def info() -> dict[str, Any]:
     platform: operating system and machine
     processor: its `name` and, of what kernels could use, the `features` that it and the operating system have; None
         where the kernels are NumPy's, which choose for themselves
-    kernels: their `kind` ("compiled" or "reference"), and the `isa` chosen for the compiled ones
+    kernels: their `kind` ("compiled" or "reference"), and of the compiled ones the `isa` chosen, and what does products
+        in bfloat16 (`bf16`, None for nothing)
     blas: `name` as PYNEURAL_BLAS has it, `version` as the library tells it, `path`, and `threads` (None where only
         the library knows); None where the kernels are NumPy's, which has a BLAS of its own
     cores: how many this process may run on
@@ -30,18 +31,18 @@ def info() -> dict[str, Any]:
         "numpy": np.__version__,
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": None,
-        "kernels": {"kind": "reference", "isa": None},
+        "kernels": {"kind": "reference", "isa": None, "bf16": None},
         "blas": None,
         "cores": _cores(),
     }
     if kernels.kind == "compiled":
         from pyneural.kernels import blas
-        from pyneural.kernels.dispatch import isa, processor
+        from pyneural.kernels.dispatch import bf16, isa, processor
 
         name, features = processor()
         library = blas.library
         facts["processor"] = {"name": name or platform.processor(), "features": features}
-        facts["kernels"] = {"kind": "compiled", "isa": isa}
+        facts["kernels"] = {"kind": "compiled", "isa": isa, "bf16": bf16}
         facts["blas"] = {
             "name": library.name,
             "version": library.version,

@@ -4,6 +4,7 @@ What combines layers works on whole batches (`Packed` rows with their steps, or 
 `propagate`, where a component has `forward`.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -60,6 +61,9 @@ class Sequential(Combining):
     def dim_out(self) -> int | None:
         return getattr(self.layers[-1], "dim_out", None)
 
+    def entrances(self) -> Iterator[Layer]:
+        yield from self.layers[0].entrances()
+
     def propagate(self, batch: Any, training: bool) -> Packed:
         for place, layer in enumerate(self.layers):
             try:
@@ -107,11 +111,15 @@ class Bidirectional(Combining):
     def dim_out(self) -> int:
         return self.rightward.dim_hidden + self.leftward.dim_hidden
 
+    def entrances(self) -> Iterator[Layer]:
+        yield from (self.rightward, self.leftward)
+
     def propagate(self, batch: Packed, training: bool) -> Packed:
         H = self.rightward.dim_hidden
         y = self.work("y", len(batch.rows), self.dim_out)
-        y[:, :H] = self.rightward.propagate(batch, training).rows
-        y[:, H:] = self.leftward.propagate(batch, training).rows
+        for cell, columns in ((self.rightward, y[:, :H]), (self.leftward, y[:, H:])):
+            run = cell.forward if training else cell.predict
+            run(batch.rows, batch.steps, out=columns)
         return Packed(y, batch.steps)
 
     @property
@@ -119,17 +127,13 @@ class Bidirectional(Combining):
         """(B, dim_out) the last hidden state of each direction, in packed order."""
         return np.concatenate([self.rightward.hidden, self.leftward.hidden], axis=1)
 
-    def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array:
-        H, N = self.rightward.dim_hidden, len(self.rightward._x)
-        parts: list[tuple[Array | None, Array | None]] = []
-        for name, columns in (("dy_right", slice(0, H)), ("dy_left", slice(H, None))):
-            part = None
-            if dy is not None:
-                part = self.work(name, N, dy[:, columns].shape[1])
-                part[...] = dy[:, columns]
-            parts.append((part, None if d_hidden is None else d_hidden[:, columns]))
-        dx = self.rightward.backward(*parts[0])
-        dx += self.leftward.backward(*parts[1])
+    def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array | None:
+        H = self.rightward.dim_hidden
+        dx: Array | None = None
+        for cell, columns in ((self.rightward, slice(0, H)), (self.leftward, slice(H, None))):
+            part = None if dy is None else dy[:, columns]
+            last = None if d_hidden is None else d_hidden[:, columns]
+            dx = cell.backward(part, last, dx)
         return dx
 
 
@@ -155,11 +159,14 @@ class LastStep(Combining):
     def dim_out(self) -> int:
         return self.layer.dim_out
 
+    def entrances(self) -> Iterator[Layer]:
+        yield from self.layer.entrances()
+
     def propagate(self, batch: Packed, training: bool) -> Packed:
         self.layer.propagate(batch, training)
         return Packed(self.layer.hidden, batch.steps.per_sequence())
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array) -> Array | None:
         return self.layer.backward(None, dy)
 
 
@@ -181,6 +188,10 @@ class Concatenate(Combining):
     def dim_out(self) -> int | None:
         dims = [getattr(branch, "dim_out", None) for branch in self.branches.values()]
         return None if None in dims else sum(dims)  # type: ignore[arg-type]
+
+    def entrances(self) -> Iterator[Layer]:
+        for branch in self.branches.values():
+            yield from branch.entrances()
 
     def propagate(self, batch: Any, training: bool) -> Packed:
         if not self.shared and set(getattr(batch, "_fields", ())) != set(self.branches):
@@ -235,6 +246,9 @@ class Gather(Combining):
     @property
     def dim_out(self) -> int | None:
         return getattr(self.layer, "dim_out", None)
+
+    def entrances(self) -> Iterator[Layer]:
+        yield from self.layer.entrances()
 
     def propagate(self, batch: Any, training: bool) -> Packed:
         if not isinstance(batch, Gathered):

@@ -11,6 +11,7 @@ from pyneural.components.dropout import RandomLayer
 from pyneural.components.recurrent import Recurrent
 from pyneural.neural_layer import Layer, Loss, Parameter, Region
 from pyneural.packing import Batch, Gathered, Packed, pack, steps_of, unpack
+from pyneural.profiling import Machine, Profile, profile
 
 Array = NDArray[np.floating]
 
@@ -50,8 +51,8 @@ class Network(Layer):
     values: Array
     grads: Array
     input_gradient: Any
-    """the gradient of the inputs of the last batch, in packed order (None for whole numbers); with `Threads`, of the
-    first share"""
+    """where `loss_and_gradient` was asked for it, the gradient of the inputs of the last batch, in packed order (None
+    for whole numbers)"""
 
     def __init__(self, body: Layer, loss: Loss) -> None:
         for name, part, kind in (("body", body, Layer), ("loss", loss, Loss)):
@@ -73,17 +74,26 @@ class Network(Layer):
         self,
         seed: int = 0,
         dtype: DTypeLike = np.float32,
+        precision: str = "full",
         values: Array | None = None,
         grads: Array | None = None,
     ) -> Self:
         """Binds every layer to the two buffers, and initialises the values.
 
+        precision: "full", or "bf16": matrix products of operands rounded to bfloat16, summed in float32, where the
+            processor has instructions for them (`kernels.bf16` names them, `pyneural info` tells), and in float32
+            elsewhere. Values, gradients and everything but products stay float32.
         values: the caller's own buffer (shared memory, a memory map), taken as it is and not initialised
         grads: the caller's own buffer
         """
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype: expected float32 or float64, got {self.dtype}")
+        if precision not in ("full", "bf16"):
+            raise ValueError(f"precision: expected 'full' or 'bf16', got {precision!r}")
+        if precision == "bf16" and self.dtype != np.float32:
+            raise ValueError(f"precision: bf16 goes with dtype float32, got {self.dtype}")
+        self.precision = precision
         total = sum(parameter.size for _, parameter in self.parameters())
         trained = sum(parameter.size for _, parameter in self.parameters() if parameter.trainable)
         self.seed = seed
@@ -123,7 +133,7 @@ class Network(Layer):
                 self._slots.append(Slot(name, parameter, start, stop))
                 start = stop
         for _, layer in self.descendants():
-            layer.bind(self.dtype)
+            layer.bind(self.dtype, self.precision == "bf16")
             if isinstance(layer, RandomLayer):
                 self._random.append(layer)
         self.draws = 0
@@ -161,7 +171,7 @@ class Network(Layer):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = object.__new__(type(self))
         Network.__init__(twin, copy.deepcopy(self.body, memo), copy.deepcopy(self.loss, memo))
-        twin.dtype, twin.seed = self.dtype, self.seed
+        twin.dtype, twin.seed, twin.precision = self.dtype, self.seed, self.precision
         return twin
 
     def config(self) -> dict[str, Any]:
@@ -169,15 +179,21 @@ class Network(Layer):
 
     # ---- training
 
-    def loss_and_gradient(self, batch: Batch) -> float:
-        """The loss of a batch; `grads` becomes its gradient."""
+    def loss_and_gradient(self, batch: Batch, input_gradient: bool = False) -> float:
+        """The loss of a batch; `grads` becomes its gradient.
+
+        input_gradient: the attribute of that name becomes the gradient of the inputs (a product more)
+        """
         self._check_allocated()
+        for layer in self.body.entrances():
+            layer._wants_dx = input_gradient
         for number, layer in enumerate(self._random):
             layer.draw(_key(self.seed, self.draws, number))
         self.draws += 1
         y = self.body.propagate(self.pack(batch.inputs), training=True)
         loss, dy = self.loss.loss_and_gradient(*self._with_target(y, batch))
-        self.input_gradient = self.body.backward(dy)
+        dx = self.body.backward(dy)
+        self.input_gradient = dx if input_gradient else None
         return loss
 
     def loss_of(self, batch: Batch) -> float:
@@ -198,6 +214,15 @@ class Network(Layer):
         """What the mean loss of the batch is over: see `Loss.weight`."""
         targets = self._with_target(Packed(None, steps_of(batch.inputs)), batch)[1]
         return self.loss.weight(targets, steps_of(batch.inputs))
+
+    def profile(self, batch: Batch, *, repeats: int = 30, machine: Machine | None = None) -> Profile:
+        """Where a training step on the batch goes: each layer's time, work and share of what the machine can do, to be
+        printed or drawn (`plot`). A replica is timed, on one thread; this network stays as it is.
+
+        repeats: the step is run so often, after two that are not counted; of each time the least is taken
+        machine: limits measured before (`Profile.machine`); by default they are measured, before and after the steps
+        """
+        return profile(self.replica(), batch, repeats, machine)
 
     # ---- inference
 

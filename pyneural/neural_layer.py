@@ -103,11 +103,29 @@ class Region(NamedTuple):
     rows: Integers | None
 
 
+class Cost(NamedTuple):
+    """What a pass through a layer takes by its equations, however it is computed.
+
+    flops: multiplications and additions, so 2 for each term of a matrix product; beside products, what is done element
+        by element is of lower order and left out
+    bytes: memory traffic at the least: each input, output and parameter once, and what forward keeps for backward
+    functions: exponentials, logarithms, hyperbolic tangents, logistic functions
+    """
+
+    flops: int = 0
+    bytes: int = 0
+    functions: int = 0
+
+
 class Layer(ABC):
     """Rows (N, D) in, rows out. A layer that must know how they lie in time sets `over_time` and gets the steps too."""
 
     over_time: ClassVar[bool] = False
     dtype: np.dtype[Any]
+    _bf16: bool = False
+    """products are asked for in bfloat16"""
+    _wants_dx: bool = True
+    """whether `backward` is asked for the gradient of x; may be false for a layer that gets the network's inputs"""
 
     @abstractmethod
     def forward(self, *args: Any) -> Any:
@@ -126,6 +144,15 @@ class Layer(ABC):
         run = self.forward if training else self.predict
         y = run(batch.rows, batch.steps) if self.over_time else run(batch.rows)
         return Packed(y, batch.steps)
+
+    def cost(self, *args: Any) -> tuple[Cost, ...]:
+        """What forward and what backward take (a loss gives one: both are done at once), for the arguments of `forward`
+        (of `loss_and_gradient`). Only profiles ask; () where the layer does not say."""
+        return ()
+
+    def entrances(self) -> Iterator["Layer"]:
+        """The layers that get this one's input: itself, or the first of those it is made of."""
+        yield self
 
     # ---- what the framework does for every layer
 
@@ -193,11 +220,15 @@ class Layer(ABC):
 
     def work(self, name: str, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """An array of this layer's own, its content undefined; it grows to the largest batch and is reused."""
+        view = self._views.get(name)
+        if view is not None and view.shape == shape:
+            return view
         size = prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
             buffer = self._buffers[name] = np.empty(size, dtype=dtype or self.dtype)
-        return buffer[:size].reshape(shape)
+        view = self._views[name] = buffer[:size].reshape(shape)
+        return view
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = object.__new__(type(self))
@@ -207,10 +238,11 @@ class Layer(ABC):
                 setattr(twin, name, copy.deepcopy(member, memo))
         return twin
 
-    def bind(self, dtype: np.dtype[Any]) -> None:
+    def bind(self, dtype: np.dtype[Any], bf16: bool = False) -> None:
         """Called by the framework when the network's buffers are: starts with empty workspaces."""
-        self.dtype = dtype
+        self.dtype, self._bf16 = dtype, bf16
         self._buffers: dict[str, NDArray[Any]] = {}
+        self._views: dict[str, NDArray[Any]] = {}
         self.prepare()
 
     def prepare(self) -> None:  # noqa: B027 - most layers have nothing to prepare

@@ -1,5 +1,6 @@
-"""The command line: `pyneural demo | train | evaluate | predict | info`."""
+"""The command line: `pyneural demo | train | evaluate | predict | profile | info`."""
 
+import pyneural.cli.profile  # noqa: F401 - adds its command
 from pyneural.cli.main import main
 
 __all__ = ["main"]

@@ -18,7 +18,9 @@ def info(as_json: bool) -> None:
     processor, kernels, blas = facts["processor"], facts["kernels"], facts["blas"]
     lines = {
         "pyneural": f"{facts['pyneural']}, Python {facts['python']}, NumPy {facts['numpy']}, {facts['platform']}",
-        "kernels": "NumPy, the reference" if kernels["isa"] is None else f"compiled, {kernels['isa']}",
+        "kernels": "NumPy, the reference"
+        if kernels["isa"] is None
+        else f"compiled, {kernels['isa']}, bfloat16 by {kernels['bf16'] or 'none'}",
         "cores": f"{facts['cores']} for this process",
     }
     if processor is not None:

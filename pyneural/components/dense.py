@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyneural import kernels
 from pyneural.components.activation import ClippedRelu, Function
 from pyneural.initializers import Glorot, Initializer, Zeros
-from pyneural.neural_layer import Layer, Parameter
+from pyneural.neural_layer import Cost, Layer, Parameter
 
 Array = NDArray[np.floating]
 
@@ -47,19 +47,31 @@ class Dense(Layer):
 
     def forward(self, x: Array) -> Array:
         y = self.work("y", len(x), self.dim_out)
-        kernels.affine(x, self.W.value, self.b.value, y)
+        kernels.affine(x, self.W.value, self.b.value, y, self._bf16)
         if self.activation:
             self.function.forward(y, y)
         self._x, self._y = x, y
         return y
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array) -> Array | None:
         g = dy
         if self.activation:
             g = self.work("g", *dy.shape)
             self.function.backward(self._y, dy, g)
-        kernels.matmul(self._x, g, self.W.grad, transpose_a=True)
+        kernels.matmul(self._x, g, self.W.grad, transpose_a=True, bf16=self._bf16)
         kernels.column_sums(g, self.b.grad)
+        if not self._wants_dx:
+            return None
         dx = self.work("dx", len(g), self.dim_in)
-        kernels.matmul(g, self.W.value, dx, transpose_b=True)
+        kernels.matmul(g, self.W.value, dx, transpose_b=True, bf16=self._bf16)
         return dx
+
+    def cost(self, x: Array) -> tuple[Cost, ...]:
+        """Forward x W; backward xᵀ g and g Wᵀ, each a product of N · D · H terms."""
+        N, D, H = len(x), self.dim_in, self.dim_out
+        product, size = 2 * N * D * H, self.dtype.itemsize
+        ys = 2 if self.activation else 1  # dy, and y where f' needs it
+        return (
+            Cost(product, size * (N * D + D * H + H + N * H), self.function.evaluations(N * H)),
+            Cost(2 * product, size * (2 * N * D + 2 * D * H + H + ys * N * H)),
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
-from pyneural.neural_layer import Layer
+from pyneural.neural_layer import Cost, Layer
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -67,6 +67,11 @@ class Dropout(RandomLayer):
     def predict(self, x: Array, steps: Steps) -> Array:
         return x
 
+    def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:
+        """A multiplication a number; x, m and y, then dy, m and dx. What draws the mask is not counted."""
+        once = Cost(x.size, 3 * self.dtype.itemsize * x.size) if self.rate else Cost()
+        return once, once
+
 
 class WordDropout(RandomLayer):
     """In training, replaces ids by substitutes now and then: so that what stands for unknown words is learned.
@@ -94,3 +99,7 @@ class WordDropout(RandomLayer):
 
     def predict(self, ids: Integers, steps: Steps) -> Integers:
         return ids
+
+    def cost(self, ids: Integers, steps: Steps) -> tuple[Cost, ...]:
+        """Whole numbers in and out."""
+        return Cost(bytes=2 * ids.nbytes if self.rate else 0), Cost()

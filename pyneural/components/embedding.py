@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Given, Initializer, Normal
-from pyneural.neural_layer import Layer, Parameter
+from pyneural.neural_layer import Cost, Layer, Parameter
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
@@ -63,3 +63,9 @@ class Embedding(Layer):
         rows = self.work("rows", len(self._ids), dtype=np.int64)
         table.rows = rows[: kernels.distinct(self._ids, self._seen, rows)]
         kernels.scatter_add(self._ids, dy, table.grad)
+
+    def cost(self, ids: Integers) -> tuple[Cost, ...]:
+        """No products: U distinct rows of E read and y written; backward dy read, U rows zeroed, U written."""
+        row, U = self.dtype.itemsize * self.dim_out, len(np.unique(ids))
+        forward = Cost(bytes=ids.nbytes + (U + len(ids)) * row)
+        return forward, Cost(bytes=ids.nbytes + (len(ids) + 2 * U) * row) if self.table.trainable else Cost()

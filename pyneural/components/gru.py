@@ -40,6 +40,8 @@ class Gru(Recurrent):
     """
 
     gates = "r z n"
+    blocks = 3
+    kept = 5  # r, z, n, h₋₁, m
 
     def __init__(self, dim_in: int, dim_hidden: int, *, reset_after: bool = True, **options: Unpack[Options]) -> None:
         super().__init__(dim_in, dim_hidden, **options)
@@ -50,21 +52,21 @@ class Gru(Recurrent):
         N, H = y.shape
         m = self._m = self.work("m", N, H)
         c = self.c.value if self.c else None
-        scratch = self.work("scratch", steps.sequences * 3 * H)
-        kernels.gru_forward(a, self.U.value, c, state[0], steps.counts, self.reverse, y, h_prev, m, scratch)
+        kernels.gru_forward(
+            a, self.U.value, c, state[0], steps.counts, self.reverse, y, h_prev, m, self.scratch(), self._bf16
+        )
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         N, H = self._y.shape
-        dm = self.work("dm", N, H) if self.c else None
-        scratch = self.work("scratch_back", 3 * H * H + steps.sequences * 3 * H)
+        dm = self.work("dm", N, H)
         kernels.gru_backward(
             dy, self._a, self._m, self._h_prev, self.U.value, dstate[0], steps.counts, self.reverse,
-            self.bptt_steps, da, dm, scratch,
+            self.c is not None, self.bptt_steps, da, dm, self.scratch(), self._bf16,
         )  # fmt: skip
         dU = self.U.grad
-        kernels.matmul(self._h_prev, da[:, : 2 * H], dU[:, : 2 * H], transpose_a=True)
-        if self.c is not None and dm is not None:
-            kernels.matmul(self._h_prev, dm, dU[:, 2 * H :], transpose_a=True)
+        kernels.matmul(self._h_prev, da[:, : 2 * H], dU[:, : 2 * H], transpose_a=True, bf16=self._bf16)
+        if self.c is not None:
+            kernels.matmul(self._h_prev, dm, dU[:, 2 * H :], transpose_a=True, bf16=self._bf16)
             kernels.column_sums(dm, self.c.grad)
         else:
-            kernels.matmul(self._m, da[:, 2 * H :], dU[:, 2 * H :], transpose_a=True)
+            kernels.matmul(self._m, da[:, 2 * H :], dU[:, 2 * H :], transpose_a=True, bf16=self._bf16)

@@ -30,27 +30,31 @@ class Lstm(Recurrent):
     """
 
     gates = "i f g o"
+    blocks = 4
     states = 2
+    kept = 7  # i, f, g, o, h₋₁, c₋₁, tanh c
 
     def __init__(self, dim_in: int, dim_hidden: int, *, forget_bias: float = 1.0, **options: Unpack[Options]) -> None:
         options.setdefault("init_bias", Gates((0.0, forget_bias, 0.0, 0.0)))
         super().__init__(dim_in, dim_hidden, **options)
 
+    @property
+    def functions(self) -> int:
+        return 5  # the gates and tanh c
+
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         N, H = y.shape
         self._c_prev = None if h_prev is None else self.work("c_prev", N, H)
         self._tanh_c = self.work("tanh_c", N, H)
-        scratch = self.work("scratch", steps.sequences * 4 * H)
         kernels.lstm_forward(
             a, self.U.value, state[0], state[1], steps.counts, self.reverse, y, h_prev, self._c_prev, self._tanh_c,
-            scratch,
+            self.scratch(), self._bf16,
         )  # fmt: skip
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        scratch = self.work("scratch_back", 4 * self.dim_hidden**2)
         assert self._c_prev is not None  # backward follows forward, which kept it
         kernels.lstm_backward(
             dy, self._a, self._c_prev, self._tanh_c, self.U.value, dstate[0], dstate[1], steps.counts, self.reverse,
-            self.bptt_steps, da, scratch,
+            self.bptt_steps, da, self.scratch(), self._bf16,
         )  # fmt: skip
-        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)
+        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True, bf16=self._bf16)

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Glorot, Initializer, Orthogonal, Zeros
-from pyneural.neural_layer import Layer, Parameter
+from pyneural.neural_layer import Cost, Layer, Parameter
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -57,7 +57,11 @@ class Recurrent(Layer):
     over_time = True
     gates: str = ""
     """the column blocks of W, U and b in memory"""
+    blocks: ClassVar[int] = 1
+    """how many column blocks W, U and b have"""
     states: ClassVar[int] = 1
+    kept: ClassVar[int] = 1
+    """numbers that forward keeps for backward, beside y, for each unit and row"""
 
     def __init__(
         self,
@@ -81,9 +85,9 @@ class Recurrent(Layer):
         self.b = Parameter(blocks * dim_hidden, init=init_bias or Zeros())
 
     @property
-    def blocks(self) -> int:
-        """How many column blocks W, U and b have."""
-        return max(1, len(self.gates.split()))
+    def functions(self) -> int:
+        """Exponentials and the like (see `Cost`) for each unit and row."""
+        return self.blocks
 
     def prepare(self) -> None:
         self._carried: dict[bool, Array] = {}
@@ -98,6 +102,10 @@ class Recurrent(Layer):
     @abstractmethod
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         """The backward loop, and the gradient of U (and of what else is the cell's own)."""
+
+    def scratch(self) -> Array:
+        """Room in which the loops pack U."""
+        return self.work("scratch", kernels.cell_scratch(self.blocks, self.dim_hidden))
 
     # ---- states
 
@@ -142,22 +150,24 @@ class Recurrent(Layer):
 
     # ---- the layer
 
-    def forward(self, x: Array, steps: Steps) -> Array:
+    # out: where y shall be written, perhaps columns of a wider matrix; by default an array of the layer's own
+
+    def forward(self, x: Array, steps: Steps, out: Array | None = None) -> Array:
         self._h_prev = self.work("h_prev", len(x), self.dim_hidden)
-        return self._through(x, steps, self._h_prev, training=True)
+        return self._through(x, steps, self._h_prev, out, training=True)
 
-    def predict(self, x: Array, steps: Steps) -> Array:
-        return self._through(x, steps, None, training=False)
+    def predict(self, x: Array, steps: Steps, out: Array | None = None) -> Array:
+        return self._through(x, steps, None, out, training=False)
 
-    def _through(self, x: Array, steps: Steps, h_prev: Array | None, training: bool) -> Array:
+    def _through(self, x: Array, steps: Steps, h_prev: Array | None, out: Array | None, training: bool) -> Array:
         N, B, H = len(x), steps.sequences, self.dim_hidden
         self._x, self._steps = x, steps
         a = self._a = self.work("a", N, self.blocks * H)
-        y = self._y = self.work("y", N, H)
+        y = self._y = self.work("y", N, H) if out is None else out
         state = self._state = self.work("state", self.states, B, H)
         carried = self._carried.get(training) if self.carry else None
         self._into(state, carried if carried is not None else self._initial, steps, "initial state")
-        kernels.affine(x, self.W.value, self.b.value, a)
+        kernels.affine(x, self.W.value, self.b.value, a, self._bf16)
         self.run(a, state, steps, y, h_prev)
         if self.carry:
             kept = self.final_state
@@ -166,9 +176,9 @@ class Recurrent(Layer):
             self._carried[training] = kept
         return y
 
-    def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array:
+    def backward(self, dy: Array | None, d_hidden: Array | None = None, add_to: Array | None = None) -> Array | None:
         """dx. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
-        gradient may be None for zeros."""
+        gradient may be None for zeros. add_to: what dx is added to, and returned in"""
         steps, N, H = self._steps, len(self._x), self.dim_hidden
         dstate = self._dstate = self.work("dstate", self.states, steps.sequences, H)
         dstate[...] = 0
@@ -176,8 +186,20 @@ class Recurrent(Layer):
             dstate[0] = d_hidden
         da = self.work("da", N, self.blocks * H)
         self.run_back(dy, dstate, steps, da)
-        kernels.matmul(self._x, da, self.W.grad, transpose_a=True)
+        kernels.matmul(self._x, da, self.W.grad, transpose_a=True, bf16=self._bf16)
         kernels.column_sums(da, self.b.grad)
-        dx = self.work("dx", N, self.dim_in)
-        kernels.matmul(da, self.W.value, dx, transpose_b=True)
+        if not self._wants_dx:
+            return None
+        dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
+        kernels.matmul(da, self.W.value, dx, transpose_b=True, accumulate=add_to is not None, bf16=self._bf16)
         return dx
+
+    def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:
+        """Forward x W and h U; backward, for each of the two, the product of its weights' gradient and that of its
+        input's. The states of the sequences are left out: they are as many as rows of one step."""
+        N, D, H = len(x), self.dim_in, self.dim_hidden
+        products, size = 2 * N * (D + H) * self.blocks * H, self.dtype.itemsize
+        parameters = sum(parameter.size for _, parameter in self.parameters())
+        forward = N * (D + H + self.kept * H) + parameters
+        backward = N * (2 * D + H + self.kept * H) + 2 * parameters  # reads x, dy and what was kept; writes dx
+        return Cost(products, size * forward, self.functions * N * H), Cost(2 * products, size * backward)

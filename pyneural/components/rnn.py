@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyneural import kernels
 from pyneural.components.activation import KINDS
 from pyneural.components.recurrent import Options, Recurrent
+from pyneural.neural_layer import Cost
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -33,14 +34,34 @@ class Rnn(Recurrent):
         super().__init__(dim_in, dim_hidden, **options)
         self.activation = activation
 
+    @property
+    def functions(self) -> int:
+        return 0 if self.activation == "relu" else 1
+
+    def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:
+        """As every recurrent layer's; backward reads y too, of which f' is a function."""
+        forward, backward = super().cost(x, steps)
+        return forward, backward._replace(bytes=backward.bytes + self.dtype.itemsize * len(x) * self.dim_hidden)
+
     def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
         kind = KINDS[self.activation]
-        kernels.rnn_forward(a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev)
+        kernels.rnn_forward(
+            a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev, self.scratch(), self._bf16
+        )
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        H, kind = self.dim_hidden, KINDS[self.activation]
-        scratch = self.work("scratch", H * H)
+        kind = KINDS[self.activation]
         kernels.rnn_backward(
-            dy, self._y, self.U.value, dstate[0], steps.counts, self.reverse, kind, self.bptt_steps, da, scratch
+            dy,
+            self._y,
+            self.U.value,
+            dstate[0],
+            steps.counts,
+            self.reverse,
+            kind,
+            self.bptt_steps,
+            da,
+            self.scratch(),
+            self._bf16,
         )
-        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True)
+        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True, bf16=self._bf16)

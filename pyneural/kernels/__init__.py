@@ -9,6 +9,8 @@ does matrix products for them (blas.py).
 import os
 from typing import TYPE_CHECKING
 
+from pyneural.kernels.sizes import cell_scratch as cell_scratch
+
 kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
 if TYPE_CHECKING or kind == "reference":
     from pyneural.kernels.reference import *  # noqa: F403
@@ -16,7 +18,7 @@ if TYPE_CHECKING or kind == "reference":
 elif kind == "compiled":
     # ruff: noqa: F401
     try:
-        from pyneural.kernels.crf import crf_marginals, crf_path_scores, crf_viterbi
+        from pyneural.kernels.crf import crf_gradient, crf_marginals, crf_viterbi
         from pyneural.kernels.dispatch import isa
         from pyneural.kernels.elementwise import (
             activation_backward,

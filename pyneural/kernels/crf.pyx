@@ -5,7 +5,8 @@ from libc.stdint cimport int64_t
 from numpy cimport ndarray
 
 from pyneural.kernels.dispatch cimport (
-    check_counts, double_matrix, doubles, extent, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix,
+    check_counts, doubles, extent, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix,
+    out_vector,
 )
 
 
@@ -45,57 +46,53 @@ cdef chain checked(ndarray scores, start, transitions, end, ndarray counts, prev
     return c
 
 
+cdef double *room(ndarray scratch, chain c) except NULL:
+    cdef Py_ssize_t needed = 8 * (c.T + c.K + 5) * (2 * c.K + 9)
+    cdef double *numbers = doubles(scratch, extent(scratch, 0), "scratch")
+    if extent(scratch, 0) < needed:
+        raise ValueError(
+            f"scratch: expected room for 8 (T + K + 5) (2 K + 9) = {needed} numbers, got {extent(scratch, 0)}"
+        )
+    return numbers
+
+
 def crf_marginals(ndarray scores, ndarray start, ndarray transitions, ndarray end, ndarray counts, previous,
-                  ndarray logZ, ndarray marginals, dstart, dtransitions, dend, ndarray scratch):
+                  ndarray logZ, ndarray marginals, ndarray scratch):
     cdef const kernels_any *k = kernels_of(scores, "scores")
     cdef chain c = checked(scores, start, transitions, end, counts, previous, logZ, "logZ")
     cdef double *pz = doubles(logZ, c.B, "logZ")
     cdef void *pm = out_matrix(scores, marginals, c.N, c.K, "marginals")
-    cdef double *ds = doubles(dstart, c.K, "dstart")
-    cdef double *dt = double_matrix(dtransitions, c.K, c.K, "dtransitions")
-    cdef double *de = doubles(dend, c.K, "dend")
-    cdef double *ps = doubles(scratch, extent(scratch, 0), "scratch")
-    if extent(scratch, 0) < 3 * c.K + (c.T + 1) * c.K * c.K:
-        raise ValueError(f"scratch: expected room for 3 K + (T + 1) K K numbers, got {extent(scratch, 0)}")
-    if (ds == NULL) != (dt == NULL) or (ds == NULL) != (de == NULL):
-        raise ValueError("dstart, dtransitions, dend: expected all three arrays or None for all")
+    cdef double *ps = room(scratch, c)
     with nogil:
-        k.crf_marginals(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pz, pm, ds, dt,
-                        de, ps)
+        k.crf_marginals(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pz, pm, ps)
 
 
-def crf_path_scores(ndarray scores, ndarray start, ndarray transitions, ndarray end, ndarray counts, previous,
-                    ndarray tags, ndarray path_scores, marginals, dstart, dtransitions, dend):
+def crf_gradient(ndarray scores, ndarray start, ndarray transitions, ndarray end, ndarray counts, previous,
+                 ndarray tags, double scale, ndarray losses, ndarray dscores, ndarray dstart, ndarray dtransitions,
+                 ndarray dend, ndarray scratch):
     cdef const kernels_any *k = kernels_of(scores, "scores")
-    cdef chain c = checked(scores, start, transitions, end, counts, previous, path_scores, "path_scores")
+    cdef chain c = checked(scores, start, transitions, end, counts, previous, losses, "losses")
     cdef const int64_t *pt = integers(tags, c.N, "tags")
-    cdef double *pp = doubles(path_scores, c.B, "path_scores")
-    cdef void *pm = out_matrix(scores, marginals, c.N, c.K, "marginals")
-    cdef double *ds = doubles(dstart, c.K, "dstart")
-    cdef double *dt = double_matrix(dtransitions, c.K, c.K, "dtransitions")
-    cdef double *de = doubles(dend, c.K, "dend")
+    cdef double *pl = doubles(losses, c.B, "losses")
+    cdef void *dx = out_matrix(scores, dscores, c.N, c.K, "dscores")
+    cdef void *ds = out_vector(scores, dstart, c.K, "dstart")
+    cdef void *dt = out_matrix(scores, dtransitions, c.K, c.K, "dtransitions")
+    cdef void *de = out_vector(scores, dend, c.K, "dend")
+    cdef double *ps = room(scratch, c)
     cdef int64_t bad
-    if marginals is not None and (ds == NULL or dt == NULL or de == NULL):
-        raise ValueError("dstart, dtransitions, dend: expected arrays where marginals is given")
     with nogil:
-        bad = k.crf_path_scores(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, pp,
-                                pm, ds, dt, de)
+        bad = k.crf_gradient(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, scale,
+                             pl, dx, ds, dt, de, ps)
     if bad >= 0:
         raise ValueError(f"tags: expected labels from 0 to {c.K - 1}, got {tags[bad]} in row {bad}")
 
 
 def crf_viterbi(ndarray scores, ndarray start, ndarray transitions, ndarray end, ndarray counts, previous,
-                ndarray tags, ndarray path_scores, ndarray scratch, ndarray pointers):
+                ndarray tags, ndarray path_scores, ndarray scratch):
     cdef const kernels_any *k = kernels_of(scores, "scores")
     cdef chain c = checked(scores, start, transitions, end, counts, previous, path_scores, "path_scores")
     cdef int64_t *pt = integers(tags, c.N, "tags", True)
     cdef double *pp = doubles(path_scores, c.B, "path_scores")
-    cdef double *ps = doubles(scratch, extent(scratch, 0), "scratch")
-    cdef int64_t *pb = integers(pointers, extent(pointers, 0), "pointers", True)
-    if extent(scratch, 0) < 2 * c.K or extent(pointers, 0) < c.T * c.K:
-        raise ValueError(
-            f"scratch, pointers: expected room for 2 K = {2 * c.K} and T K = {c.T * c.K} numbers, got "
-            f"{extent(scratch, 0)} and {extent(pointers, 0)}"
-        )
+    cdef double *ps = room(scratch, c)
     with nogil:
-        k.crf_viterbi(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, pp, ps, pb)
+        k.crf_viterbi(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, pp, ps)

@@ -27,6 +27,20 @@ typedef struct {
 } blas_table;
 extern blas_table kernels_blas;
 
+/* Products of float32 matrices rounded to bfloat16, summed in float32: C (M, N) += A (M, K) B (K, N). Only product.h
+ * calls these; the pointer is NULL where the processor has no such instructions. */
+typedef struct {
+    const char *name; /* "amx_bf16", "avx512_bf16" */
+    /* a(i, k) = a[i * a_down + k * a_along], b alike */
+    void (*product)(index_t M, index_t N, index_t K, const float *a, index_t a_down, index_t a_along, const float *b,
+                    index_t b_down, index_t b_along, float *c, index_t ldc);
+    /* B once for many products: at most (K + 32) (N + 16) / 2 numbers */
+    void (*pack)(index_t K, index_t N, const float *b, index_t down, index_t along, float *packed);
+    void (*add_product)(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, float *c,
+                        index_t ldc);
+} bf16_products;
+extern const bf16_products *kernels_bf16;
+
 #define REAL float
 #define TABLE kernels_f32
 #include "table.h"
@@ -51,6 +65,10 @@ typedef struct {
 
 /* The set named `isa`, or the widest this processor runs where `isa` is NULL; NULL where it can't run it. */
 const kernel_set *kernels_choose(const char *isa);
+
+/* Sets kernels_bf16: to those named `name` ("none" for none), or where it is NULL to the fastest this processor runs.
+ * Returns 0 where it can't run them. */
+int kernels_choose_bf16(const char *name);
 
 /* Whether the processor, and the operating system, run the feature of that name ("avx2", "avx512_bf16", …); 0 for a
  * name unknown. cpu_feature: the names known, by number from 0, NULL after the last. cpu_name: what it is sold as, or

@@ -13,8 +13,8 @@ cdef extern from "dispatch.h" nogil:
 
     ctypedef struct kernels_any:
         void (*matmul)(int, int, index_t, index_t, index_t, const void *, index_t, const void *, index_t, int,
-                       void *, index_t) noexcept nogil
-        void (*affine)(index_t, index_t, index_t, const void *, const void *, const void *, void *) noexcept nogil
+                       int, void *, index_t) noexcept nogil
+        void (*affine)(index_t, index_t, index_t, const void *, const void *, const void *, int, void *) noexcept nogil
         void (*column_sums)(index_t, index_t, const void *, void *) noexcept nogil
         void (*activation_forward)(index_t, int, double, const void *, void *) noexcept nogil
         void (*activation_backward)(index_t, int, double, const void *, const void *, void *) noexcept nogil
@@ -26,29 +26,27 @@ cdef extern from "dispatch.h" nogil:
         int64_t (*gather)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         int64_t (*scatter_add)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         void (*zero_rows)(index_t, index_t, const int64_t *, void *) noexcept nogil
-        void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, const void *, const void *, void *, void *,
-                            void *) noexcept nogil
-        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, const void *,
-                             const void *, void *, void *, void *) noexcept nogil
-        void (*gru_forward)(index_t, index_t, const int64_t *, int, int, void *, const void *, const void *, void *,
-                            void *, void *, void *, void *) noexcept nogil
-        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, const void *,
-                             const void *, const void *, const void *, void *, void *, void *,
+        void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, int, const void *, const void *, void *, void *,
+                            index_t, void *, void *) noexcept nogil
+        void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, int, index_t, const void *, index_t,
+                             const void *, index_t, const void *, void *, void *, void *) noexcept nogil
+        void (*gru_forward)(index_t, index_t, const int64_t *, int, int, int, void *, const void *, const void *, void *,
+                            void *, index_t, void *, void *, void *) noexcept nogil
+        void (*gru_backward)(index_t, index_t, const int64_t *, int, int, int, index_t, const void *, index_t,
+                             const void *, const void *, const void *, const void *, void *, void *, void *,
                              void *) noexcept nogil
-        void (*lstm_forward)(index_t, index_t, const int64_t *, int, void *, const void *, void *, void *, void *,
-                             void *, void *, void *, void *) noexcept nogil
-        void (*lstm_backward)(index_t, index_t, const int64_t *, int, index_t, const void *, const void *,
+        void (*lstm_forward)(index_t, index_t, const int64_t *, int, int, void *, const void *, void *, void *, void *,
+                             index_t, void *, void *, void *, void *) noexcept nogil
+        void (*lstm_backward)(index_t, index_t, const int64_t *, int, int, index_t, const void *, index_t, const void *,
                               const void *, const void *, const void *, void *, void *, void *,
                               void *) noexcept nogil
         void (*crf_marginals)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
-                              const void *, const int64_t *, double *, void *, double *, double *, double *,
-                              double *) noexcept nogil
-        int64_t (*crf_path_scores)(index_t, index_t, index_t, const int64_t *, const void *, const void *,
-                                   const void *, const void *, const int64_t *, const int64_t *, double *, void *,
-                                   double *, double *, double *) noexcept nogil
+                              const void *, const int64_t *, double *, void *, double *) noexcept nogil
+        int64_t (*crf_gradient)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
+                                const void *, const int64_t *, const int64_t *, double, double *, void *, void *,
+                                void *, void *, double *) noexcept nogil
         void (*crf_viterbi)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
-                            const void *, const int64_t *, int64_t *, double *, double *,
-                            int64_t *) noexcept nogil
+                            const void *, const int64_t *, int64_t *, double *, double *) noexcept nogil
         double (*sum_of_squares)(index_t, index_t, const int64_t *, const void *) noexcept nogil
         double (*sgd_step)(index_t, index_t, const int64_t *, void *, const void *, const gradient_terms *,
                            double) noexcept nogil
@@ -62,6 +60,8 @@ cdef const kernels_any *kernels_of(ndarray x, str name) except NULL
 cdef void *matrix(object x, int type_number, Py_ssize_t rows, Py_ssize_t columns, str name, bint written) except? NULL
 cdef void *vector(object x, int type_number, Py_ssize_t size, str name, bint written) except? NULL
 cdef Py_ssize_t leading(ndarray x, str name) except -1
+cdef void *strided(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name, bint written,
+                   Py_ssize_t *distance) except? NULL
 cdef int check_counts(const int64_t *counts, Py_ssize_t T, Py_ssize_t N, Py_ssize_t B) except -1
 
 # The length along an axis; -1, which no array has, where x has no such axis: the check of its shape then fails.

@@ -26,7 +26,11 @@ cdef extern from "dispatch.h" nogil:
         void *sgemv
         void *dgemv
     blas_table kernels_blas
+    ctypedef struct bf16_products:
+        const char *name
+    const bf16_products *kernels_bf16
     const kernel_set *kernels_choose(const char *isa)
+    int kernels_choose_bf16(const char *name)
     int cpu_has(const char *feature)
     const char *cpu_feature(int number)
     void cpu_name(char *name)
@@ -59,6 +63,17 @@ if chosen == NULL:
         f"PYNEURAL_ISA: expected avx512, avx2 or baseline, and one that this processor runs; got {_wanted.decode()!r}"
     )
 isa = chosen.isa.decode()
+
+_wanted = os.environ.get("PYNEURAL_BF16", "").encode()
+if not _wanted and isa == "avx512":
+    kernels_choose_bf16(NULL)
+elif _wanted and not kernels_choose_bf16(_wanted):
+    raise ImportError(
+        "PYNEURAL_BF16: expected amx_bf16, avx512_bf16 or none, and one that this processor runs; got "
+        f"{_wanted.decode()!r}"
+    )
+bf16 = kernels_bf16.name.decode() if kernels_bf16 != NULL else None
+"""The products in bfloat16, by name; None where there are none and `precision="bf16"` computes in float32."""
 
 
 cdef const kernels_any *kernels_of(ndarray x, str name) except NULL:
@@ -123,6 +138,25 @@ cdef Py_ssize_t leading(ndarray x, str name) except -1:
         )
     # BLAS wants a leading dimension of at least one row, also where there is only one row or none
     return max(1, x.shape[1], x.strides[0] // item if x.shape[0] > 1 and x.shape[1] else 0)
+
+
+cdef void *strided(ndarray like, object x, Py_ssize_t rows, Py_ssize_t columns, str name, bint written,
+                   Py_ssize_t *distance) except? NULL:
+    """The data of a matrix whose rows may lie apart, as columns of a wider one do, and their distance; NULL for None."""
+    distance[0] = columns
+    if x is None:
+        return NULL
+    if not isinstance(x, ndarray):
+        raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
+    cdef ndarray a = x
+    if a.descr.type_num != like.descr.type_num:
+        raise TypeError(f"{name}: got {a.dtype}, not the type that the other arrays ask for")
+    if a.ndim != 2 or a.shape[0] != rows or a.shape[1] != columns:
+        raise ValueError(f"{name}: expected shape ({rows}, {columns}), got {x.shape}")
+    if written and not PyArray_ISWRITEABLE(a):
+        raise ValueError(f"{name}: is read-only, and the kernel writes it")
+    distance[0] = leading(a, name)
+    return PyArray_DATA(a)
 
 
 cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=False) except? NULL:

@@ -7,107 +7,118 @@
  *
  * Gradients, g being that of h':
  *   da_n = g (1 - z) (1 - n^2)   da_z = g (h - n) z (1 - z)
- *   after:   da_r = da_n m r (1 - r)      dm = da_n r         dh = g z + [da_r da_z dm] U'
- *   before:  dm = da_n U_n'   da_r = dm h r (1 - r)           dh = g z + dm r + [da_r da_z] U_rz' */
+ *   after:   da_r = da_n m r (1 - r)      dm = da_n r         dh = g z + [da_r da_z] U_rz' + dm U_n'
+ *   before:  dm = da_n U_n'   da_r = dm h r (1 - r)           dh = g z + [da_r da_z] U_rz' + dm r */
 
-static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int reset_after, REAL *gates,
-                            const REAL *U, const REAL *c, REAL *h, REAL *y, REAL *h_prev, REAL *m, REAL *scratch) {
-    REAL *const hU = scratch; /* (B, 3H) */
+/* One vector of n units of one row. */
+ALWAYS_INLINE void FN(gru_reset)(index_t n, REAL *gates, index_t H, const REAL *h, REAL *m) {
+    const FN(vec) r = FN(vec_fast_sigmoid)(FN(load_first)(gates, n));
+    FN(store_first)(gates, r, n);
+    FN(store_first)(gates + H, FN(vec_fast_sigmoid)(FN(load_first)(gates + H, n)), n);
+    FN(store_first)(m, r * FN(load_first)(h, n), n);
+}
+
+ALWAYS_INLINE void FN(gru_move)(index_t n, FN(vec) candidate, FN(vec) z, REAL *h, REAL *y, REAL *h_prev) {
+    const FN(vec) before = FN(load_first)(h, n), after = candidate + z * (before - candidate);
+    if (h_prev) FN(store_first)(h_prev, before, n);
+    FN(store_first)(h, after, n);
+    FN(store_first)(y, after, n);
+}
+
+ALWAYS_INLINE void FN(gru_after)(index_t n, REAL *gates, index_t H, const REAL *m, REAL *h, REAL *y, REAL *h_prev) {
+    const FN(vec) r = FN(vec_fast_sigmoid)(FN(load_first)(gates, n));
+    const FN(vec) z = FN(vec_fast_sigmoid)(FN(load_first)(gates + H, n));
+    const FN(vec) candidate = FN(vec_fast_tanh)(FN(load_first)(gates + 2 * H, n) + r * FN(load_first)(m, n));
+    FN(store_first)(gates, r, n);
+    FN(store_first)(gates + H, z, n);
+    FN(store_first)(gates + 2 * H, candidate, n);
+    FN(gru_move)(n, candidate, z, h, y, h_prev);
+}
+
+ALWAYS_INLINE void FN(gru_before)(index_t n, REAL *gates, index_t H, REAL *h, REAL *y, REAL *h_prev) {
+    const FN(vec) candidate = FN(vec_fast_tanh)(FN(load_first)(gates + 2 * H, n));
+    FN(store_first)(gates + 2 * H, candidate, n);
+    FN(gru_move)(n, candidate, FN(load_first)(gates + H, n), h, y, h_prev);
+}
+
+/* scratch: U_rz and U_n packed. */
+static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after, REAL *gates,
+                            const REAL *U, const REAL *c, REAL *h, REAL *y, index_t ldy, REAL *h_prev, REAL *m,
+                            REAL *scratch) {
+    const FN(packed) U_rz = FN(pack)(H, 2 * H, U, 3 * H, 1, bf16, &scratch);
+    const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 3 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
-        const index_t columns = reset_after ? 3 * H : 2 * H;
-        FN(matmul)(0, 0, w.n, columns, H, h, H, U, 3 * H, 0, hU, 3 * H);
-        for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i;
-            REAL *restrict r = gates + row * 3 * H, *restrict z = r + H, *restrict n = r + 2 * H;
-            const REAL *restrict s = hU + i * 3 * H;
-            REAL *restrict hi = h + i * H, *restrict yi = y + row * H, *restrict mi = m + row * H;
-            if (h_prev) memcpy(h_prev + row * H, hi, sizeof(REAL) * H);
-            if (reset_after) {
-                SIMD for (index_t j = 0; j < H; j++) {
-                    r[j] = FN(fast_sigmoid)(r[j] + s[j]);
-                    z[j] = FN(fast_sigmoid)(z[j] + s[H + j]);
-                    mi[j] = s[2 * H + j] + c[j];
-                    n[j] = FN(fast_tanh)(n[j] + r[j] * mi[j]);
-                    yi[j] = n[j] + z[j] * (hi[j] - n[j]);
-                }
-                memcpy(hi, yi, sizeof(REAL) * H);
-            } else {
-                SIMD for (index_t j = 0; j < H; j++) {
-                    r[j] = FN(fast_sigmoid)(r[j] + s[j]);
-                    z[j] = FN(fast_sigmoid)(z[j] + s[H + j]);
-                    mi[j] = r[j] * hi[j];
-                }
-            }
-        }
-        if (reset_after) continue;
-        FN(matmul)(0, 0, w.n, H, H, m + w.row * H, H, U + 2 * H, 3 * H, 1, gates + w.row * 3 * H + 2 * H, 3 * H);
-        for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i;
-            const REAL *restrict z = gates + row * 3 * H + H;
-            REAL *restrict n = gates + row * 3 * H + 2 * H;
-            REAL *restrict hi = h + i * H, *restrict yi = y + row * H;
-            SIMD for (index_t j = 0; j < H; j++) {
-                n[j] = FN(fast_tanh)(n[j]);
-                hi[j] = n[j] + z[j] * (hi[j] - n[j]);
-                yi[j] = hi[j];
-            }
+        REAL *const g = gates + w.row * 3 * H, *const mt = m + w.row * H, *const yt = y + w.row * ldy;
+        REAL *const before = h_prev ? h_prev + w.row * H : NULL;
+        const index_t moved = FN(moved)(&w, H, h);
+        FN(add_product)(moved, h, H, U_rz, g, 3 * H);
+        if (reset_after) {
+            for (index_t i = 0; i < w.n; i++) memcpy(mt + i * H, c, sizeof(REAL) * H);
+            FN(add_product)(moved, h, H, U_n, mt, H);
+            for (index_t i = 0; i < w.n; i++)
+                EACH_VECTOR(H, FN(gru_after), g + i * 3 * H + j, H, mt + i * H + j, h + i * H + j, yt + i * ldy + j,
+                            before ? before + i * H + j : NULL);
+        } else {
+            for (index_t i = 0; i < w.n; i++)
+                EACH_VECTOR(H, FN(gru_reset), g + i * 3 * H + j, H, h + i * H + j, mt + i * H + j);
+            FN(add_product)(moved, mt, H, U_n, g + 2 * H, 3 * H);
+            for (index_t i = 0; i < w.n; i++)
+                EACH_VECTOR(H, FN(gru_before), g + i * 3 * H + j, H, h + i * H + j, yt + i * ldy + j,
+                            before ? before + i * H + j : NULL);
         }
     }
 }
 
-/* da (N, 3H): gradient of a. dm (N, H): gradient of m, written for reset-after only, where it is that of
- * h U_n + c. scratch: U' (3H, H), then 3H numbers a sequence. */
-static void FN(gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int reset_after, index_t bptt,
-                             const REAL *dy, const REAL *gates, const REAL *m, const REAL *h_prev, const REAL *U,
-                             REAL *dh, REAL *da, REAL *dm, REAL *scratch) {
-    REAL *const U_transposed = scratch, *const block = scratch + 3 * H * H;
-    FN(transpose)(H, 3 * H, U, 3 * H, U_transposed);
+/* da_z and da_n; dh becomes g z. After: da_r and dm too. */
+ALWAYS_INLINE void FN(gru_units_back)(index_t n, int reset_after, const REAL *dy, const REAL *gates, index_t H,
+                                      const REAL *m, const REAL *h_prev, REAL *dh, REAL *da, REAL *dm) {
+    const FN(vec) r = FN(load_first)(gates, n), z = FN(load_first)(gates + H, n);
+    const FN(vec) candidate = FN(load_first)(gates + 2 * H, n), before = FN(load_first)(h_prev, n);
+    FN(vec) g = FN(load_first)(dh, n);
+    if (dy) g += FN(load_first)(dy, n);
+    const FN(vec) da_n = g * ((REAL)1 - z) * ((REAL)1 - candidate * candidate);
+    FN(store_first)(da + 2 * H, da_n, n);
+    FN(store_first)(da + H, g * (before - candidate) * z * ((REAL)1 - z), n);
+    FN(store_first)(dh, g * z, n);
+    if (reset_after) {
+        FN(store_first)(da, da_n * FN(load_first)(m, n) * r * ((REAL)1 - r), n);
+        FN(store_first)(dm, da_n * r, n);
+    }
+}
+
+/* Before: da_r = dm h r (1 - r), and dh += dm r. */
+ALWAYS_INLINE void FN(gru_reset_back)(index_t n, const REAL *dm, const REAL *gates, const REAL *h_prev, REAL *dh,
+                                      REAL *da) {
+    const FN(vec) r = FN(load_first)(gates, n), dr = FN(load_first)(dm, n);
+    FN(store_first)(da, dr * FN(load_first)(h_prev, n) * r * ((REAL)1 - r), n);
+    FN(store_first)(dh, FN(load_first)(dh, n) + dr * r, n);
+}
+
+/* da (N, 3H): gradient of a; dm (N, H): of m. scratch: U_rz' and U_n' packed. */
+static void FN(gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after, index_t bptt,
+                             const REAL *dy, index_t lddy, const REAL *gates, const REAL *m, const REAL *h_prev,
+                             const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch) {
+    const FN(packed) U_rz = FN(pack)(2 * H, H, U, 1, 3 * H, bf16, &scratch);
+    const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 1, 3 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        const index_t at = w.row * H;
-        FN(add_rows)(w.n * H, dy ? dy + at : NULL, dh);
         for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i;
-            const REAL *restrict r = gates + row * 3 * H, *restrict z = r + H, *restrict n = r + 2 * H;
-            const REAL *restrict hp = h_prev + row * H, *restrict mi = m + row * H;
-            REAL *restrict d = da + row * 3 * H, *restrict g = dh + i * H, *restrict b = block + i * 3 * H;
-            if (reset_after) {
-                REAL *restrict dmi = dm + row * H;
-                SIMD for (index_t j = 0; j < H; j++) {
-                    const REAL dn = g[j] * (1 - z[j]) * (1 - n[j] * n[j]);
-                    const REAL dz = g[j] * (hp[j] - n[j]) * z[j] * (1 - z[j]);
-                    const REAL dr = dn * mi[j] * r[j] * (1 - r[j]);
-                    d[j] = b[j] = dr;
-                    d[H + j] = b[H + j] = dz;
-                    d[2 * H + j] = dn;
-                    dmi[j] = b[2 * H + j] = dn * r[j];
-                    g[j] *= z[j];
-                }
-            } else {
-                SIMD for (index_t j = 0; j < H; j++) {
-                    d[2 * H + j] = g[j] * (1 - z[j]) * (1 - n[j] * n[j]);
-                    d[H + j] = g[j] * (hp[j] - n[j]) * z[j] * (1 - z[j]);
-                    g[j] *= z[j];
-                }
-            }
+            const index_t row = w.row + i, at = row * H;
+            EACH_VECTOR(H, FN(gru_units_back), reset_after, dy ? dy + row * lddy + j : NULL, gates + 3 * at + j, H,
+                        m + at + j, h_prev + at + j, dh + i * H + j, da + 3 * at + j, dm + at + j);
         }
+        REAL *const d = da + w.row * 3 * H, *const dmt = dm + w.row * H;
         if (reset_after) {
-            FN(matmul)(0, 0, w.n, H, 3 * H, block, 3 * H, U_transposed, H, 1, dh, H);
+            FN(add_product)(w.n, dmt, H, U_n, dh, H);
         } else {
-            REAL *const d = da + w.row * 3 * H;
-            FN(matmul)(0, 0, w.n, H, H, d + 2 * H, 3 * H, U_transposed + 2 * H * H, H, 0, block, H);
-            for (index_t i = 0; i < w.n; i++) {
-                const REAL *restrict r = gates + (w.row + i) * 3 * H, *restrict hp = h_prev + (w.row + i) * H;
-                const REAL *restrict b = block + i * H;
-                REAL *restrict di = d + i * 3 * H, *restrict g = dh + i * H;
-                SIMD for (index_t j = 0; j < H; j++) {
-                    di[j] = b[j] * hp[j] * r[j] * (1 - r[j]);
-                    g[j] += b[j] * r[j];
-                }
-            }
-            FN(matmul)(0, 0, w.n, H, 2 * H, d, 3 * H, U_transposed, H, 1, dh, H);
+            memset(dmt, 0, sizeof(REAL) * w.n * H);
+            FN(add_product)(w.n, d + 2 * H, 3 * H, U_n, dmt, H);
+            for (index_t i = 0; i < w.n; i++)
+                EACH_VECTOR(H, FN(gru_reset_back), dmt + i * H + j, gates + (w.row + i) * 3 * H + j,
+                            h_prev + (w.row + i) * H + j, dh + i * H + j, d + i * 3 * H + j);
         }
+        FN(add_product)(w.n, d, 3 * H, U_rz, dh, H);
         memset(dh, 0, sizeof(REAL) * H * walk_cut(&w, T, counts, reverse, bptt));
     }
 }

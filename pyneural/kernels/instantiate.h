@@ -1,5 +1,6 @@
 /* Both number types of one instruction set; ISA is defined by the isa_*.c that includes this. */
 #include "dispatch.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 

@@ -1,28 +1,24 @@
-/* Row-major matrix products over Fortran BLAS: the one place that knows column order.
- * A row-major matrix is its own transpose in column order, so C = A B is asked for as C' = B' A'. */
+/* Row-major matrix products: our own where they are faster (product.h), over Fortran BLAS elsewhere. This is the one
+ * place that knows column order: a row-major matrix is its own transpose in it, so C = A B is asked for as C' = B' A'. */
 
-static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
-                       const REAL *b, index_t ldb, int accumulate, REAL *c, index_t ldc) {
-    if (M == 0 || N == 0) return;
-    if (K == 0) {
-        if (!accumulate)
-            for (index_t i = 0; i < M; i++) memset(c + i * ldc, 0, sizeof(REAL) * N);
-        return;
-    }
-    int m = (int)M, n = (int)N, k = (int)K, la = (int)lda, lb = (int)ldb, lc = (int)ldc, one = 1;
+#ifndef PYNEURAL_LINEAR
+#define PYNEURAL_LINEAR
+/* M N K from which BLAS is called. Ours is the faster one up to large products; BLAS knows processors better than the
+ * baseline does, and compilers without vector types leave everything to it. */
+#if !VECTOR_BYTES
+enum { OWN_PRODUCTS = 0 };
+#elif defined(__AVX2__) || defined(__aarch64__)
+enum { OWN_PRODUCTS = 1 << 28 };
+#else
+enum { OWN_PRODUCTS = 1 << 15 };
+#endif
+#endif
+
+static void FN(blas)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
+                     const REAL *b, index_t ldb, int accumulate, REAL *c, index_t ldc) {
+    int m = (int)M, n = (int)N, k = (int)K, la = (int)lda, lb = (int)ldb, lc = (int)ldc;
     REAL alpha = 1, beta = accumulate ? 1 : 0;
     char ta = transpose_a ? 'T' : 'N', tb = transpose_b ? 'T' : 'N';
-    if (M == 1 && !transpose_a) { /* a row times a matrix: c' = B' a' */
-        char t = transpose_b ? 'T' : 'N';
-        int fortran_rows = transpose_b ? k : n, fortran_columns = transpose_b ? n : k;
-#if DOUBLE
-        kernels_blas.dgemv(
-#else
-        kernels_blas.sgemv(
-#endif
-            &t, &fortran_rows, &fortran_columns, &alpha, (REAL *)b, &lb, (REAL *)a, &one, &beta, c, &one);
-        return;
-    }
 #if DOUBLE
     kernels_blas.dgemm(
 #else
@@ -31,11 +27,37 @@ static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, i
         &tb, &ta, &n, &m, &k, &alpha, (REAL *)b, &lb, (REAL *)a, &la, &beta, c, &lc);
 }
 
+static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
+                       const REAL *b, index_t ldb, int accumulate, int bf16, REAL *c, index_t ldc) {
+    if (K == 0 || (HAS_BF16(bf16) && !accumulate))
+        for (index_t i = 0; !accumulate && i < M; i++) memset(c + i * ldc, 0, sizeof(REAL) * N);
+    if (K == 0) return;
+#if !DOUBLE
+    if (HAS_BF16(bf16)) {
+        kernels_bf16->product(M, N, K, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb,
+                              transpose_b ? ldb : 1, c, ldc);
+        return;
+    }
+#endif
+    if (M > 0 && N > 0 && M * N * K >= OWN_PRODUCTS) {
+        FN(blas)(transpose_a, transpose_b, M, N, K, a, lda, b, ldb, accumulate, c, ldc);
+    } else {
+        const FN(origin) from = {accumulate ? c : NULL, ldc};
+        FN(product)(M, N, K, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb,
+                    transpose_b ? ldb : 1, from, c, ldc);
+    }
+}
+
 /* y = x W + b: x (N, D), W (D, H), b (H), y (N, H). */
-static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b, REAL *y) {
-    if (b)
-        for (index_t i = 0; i < N; i++) memcpy(y + i * H, b, sizeof(REAL) * H);
-    FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, y, H);
+static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b, int bf16,
+                       REAL *y) {
+    if (!b || !D || N * D * H >= OWN_PRODUCTS || HAS_BF16(bf16)) {
+        if (b)
+            for (index_t i = 0; i < N; i++) memcpy(y + i * H, b, sizeof(REAL) * H);
+        FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, bf16, y, H);
+    } else {
+        FN(product)(N, H, D, x, D, 1, W, H, 1, (FN(origin)){b, 0}, y, H);
+    }
 }
 
 /* out = sum of the rows of x (N, D): the gradient of a bias. Summed in blocks of rows, so that the rounding error
@@ -55,12 +77,4 @@ static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, REAL *
             SIMD for (index_t j = 0; j < width; j++) out[j0 + j] += block[j];
         }
     }
-}
-
-/* b (N, M) = a (M, N) transposed, in blocks that fit the first cache. */
-static void FN(transpose)(index_t M, index_t N, const REAL *restrict a, index_t lda, REAL *restrict b) {
-    for (index_t i0 = 0; i0 < M; i0 += 16)
-        for (index_t j0 = 0; j0 < N; j0 += 16)
-            for (index_t i = i0; i < M && i < i0 + 16; i++)
-                for (index_t j = j0; j < N && j < j0 + 16; j++) b[j * M + i] = a[i * lda + j];
 }

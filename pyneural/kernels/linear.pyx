@@ -7,7 +7,8 @@ from pyneural.kernels.dispatch cimport (
 )
 
 
-def matmul(ndarray a, ndarray b, ndarray out, bint transpose_a=False, bint transpose_b=False, bint accumulate=False):
+def matmul(ndarray a, ndarray b, ndarray out, bint transpose_a=False, bint transpose_b=False, bint accumulate=False,
+           bint bf16=False):
     cdef const kernels_any *k = kernels_of(a, "a")
     cdef Py_ssize_t lda = leading(a, "a"), ldb = leading(b, "b"), ldc = leading(out, "out")
     cdef Py_ssize_t M = a.shape[1 if transpose_a else 0], K = a.shape[0 if transpose_a else 1]
@@ -25,10 +26,10 @@ def matmul(ndarray a, ndarray b, ndarray out, bint transpose_a=False, bint trans
     cdef const void *pb = PyArray_DATA(b)
     cdef void *pc = PyArray_DATA(out)
     with nogil:
-        k.matmul(transpose_a, transpose_b, M, N, K, pa, lda, pb, ldb, accumulate, pc, ldc)
+        k.matmul(transpose_a, transpose_b, M, N, K, pa, lda, pb, ldb, accumulate, bf16, pc, ldc)
 
 
-def affine(ndarray x, ndarray W, b, ndarray y):
+def affine(ndarray x, ndarray W, b, ndarray y, bint bf16=False):
     cdef const kernels_any *k = kernels_of(x, "x")
     cdef Py_ssize_t N = extent(x, 0), D = extent(W, 0), H = extent(W, 1)
     cdef const void *pW = in_matrix(x, W, D, H, "W")
@@ -36,7 +37,7 @@ def affine(ndarray x, ndarray W, b, ndarray y):
     cdef const void *pb = in_vector(x, b, H, "b")
     cdef void *py = out_matrix(x, y, N, H, "y")
     with nogil:
-        k.affine(N, D, H, px, pW, pb, py)
+        k.affine(N, D, H, px, pW, pb, bf16, py)
 
 
 def column_sums(ndarray x, ndarray out):

@@ -6,61 +6,74 @@
  *   da_i = e g i (1 - i)   da_f = e c f (1 - f)   da_g = e i (1 - g^2)   da_o = dh' tanh(c') o (1 - o)
  *   dc = e f   dh = da U' */
 
-static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, REAL *gates, const REAL *U,
-                             REAL *h, REAL *c, REAL *y, REAL *h_prev, REAL *c_prev, REAL *tanh_c, REAL *scratch) {
-    REAL *const hU = scratch; /* (B, 4H) */
+/* One vector of n units of one row. */
+ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, index_t H, REAL *h, REAL *c, REAL *y, REAL *tanh_c,
+                                  REAL *h_prev, REAL *c_prev) {
+    const FN(vec) i = FN(vec_fast_sigmoid)(FN(load_first)(gates, n));
+    const FN(vec) f = FN(vec_fast_sigmoid)(FN(load_first)(gates + H, n));
+    const FN(vec) g = FN(vec_fast_tanh)(FN(load_first)(gates + 2 * H, n));
+    const FN(vec) o = FN(vec_fast_sigmoid)(FN(load_first)(gates + 3 * H, n));
+    const FN(vec) before = FN(load_first)(c, n), memory = f * before + i * g;
+    const FN(vec) squashed = FN(vec_fast_tanh)(memory), out = o * squashed;
+    if (h_prev) {
+        FN(store_first)(h_prev, FN(load_first)(h, n), n);
+        FN(store_first)(c_prev, before, n);
+    }
+    FN(store_first)(gates, i, n);
+    FN(store_first)(gates + H, f, n);
+    FN(store_first)(gates + 2 * H, g, n);
+    FN(store_first)(gates + 3 * H, o, n);
+    FN(store_first)(tanh_c, squashed, n);
+    FN(store_first)(c, memory, n);
+    FN(store_first)(h, out, n);
+    FN(store_first)(y, out, n);
+}
+
+/* scratch: U packed. */
+static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, REAL *gates, const REAL *U,
+                             REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev, REAL *c_prev, REAL *tanh_c,
+                             REAL *scratch) {
+    const FN(packed) packed = FN(pack)(H, 4 * H, U, 4 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
-        FN(matmul)(0, 0, w.n, 4 * H, H, h, H, U, 4 * H, 0, hU, 4 * H);
+        FN(add_product)(FN(moved)(&w, H, h), h, H, packed, gates + w.row * 4 * H, 4 * H);
         for (index_t k = 0; k < w.n; k++) {
-            const index_t row = w.row + k;
-            REAL *restrict i = gates + row * 4 * H, *restrict f = i + H, *restrict g = i + 2 * H, *restrict o = i + 3 * H;
-            const REAL *restrict s = hU + k * 4 * H;
-            REAL *restrict hk = h + k * H, *restrict ck = c + k * H, *restrict yk = y + row * H;
-            REAL *restrict tc = tanh_c + row * H;
-            if (h_prev) {
-                memcpy(h_prev + row * H, hk, sizeof(REAL) * H);
-                memcpy(c_prev + row * H, ck, sizeof(REAL) * H);
-            }
-            SIMD for (index_t j = 0; j < H; j++) {
-                i[j] = FN(fast_sigmoid)(i[j] + s[j]);
-                f[j] = FN(fast_sigmoid)(f[j] + s[H + j]);
-                g[j] = FN(fast_tanh)(g[j] + s[2 * H + j]);
-                o[j] = FN(fast_sigmoid)(o[j] + s[3 * H + j]);
-                ck[j] = f[j] * ck[j] + i[j] * g[j];
-                tc[j] = FN(fast_tanh)(ck[j]);
-                yk[j] = o[j] * tc[j];
-            }
-            memcpy(hk, yk, sizeof(REAL) * H);
+            const index_t row = w.row + k, at = row * H;
+            EACH_VECTOR(H, FN(lstm_units), gates + 4 * at + j, H, h + k * H + j, c + k * H + j, y + row * ldy + j,
+                        tanh_c + at + j, h_prev ? h_prev + at + j : NULL, c_prev ? c_prev + at + j : NULL);
         }
     }
 }
 
-/* scratch: U' (4H, H). */
-static void FN(lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, index_t bptt, const REAL *dy,
-                              const REAL *gates, const REAL *c_prev, const REAL *tanh_c, const REAL *U, REAL *dh,
-                              REAL *dc, REAL *da, REAL *scratch) {
-    FN(transpose)(H, 4 * H, U, 4 * H, scratch);
+ALWAYS_INLINE void FN(lstm_units_back)(index_t n, const REAL *dy, const REAL *gates, index_t H, const REAL *tanh_c,
+                                       const REAL *c_prev, const REAL *dh, REAL *dc, REAL *da) {
+    const FN(vec) i = FN(load_first)(gates, n), f = FN(load_first)(gates + H, n);
+    const FN(vec) g = FN(load_first)(gates + 2 * H, n), o = FN(load_first)(gates + 3 * H, n);
+    const FN(vec) squashed = FN(load_first)(tanh_c, n);
+    FN(vec) d = FN(load_first)(dh, n);
+    if (dy) d += FN(load_first)(dy, n);
+    const FN(vec) e = FN(load_first)(dc, n) + d * o * ((REAL)1 - squashed * squashed);
+    FN(store_first)(da, e * g * i * ((REAL)1 - i), n);
+    FN(store_first)(da + H, e * FN(load_first)(c_prev, n) * f * ((REAL)1 - f), n);
+    FN(store_first)(da + 2 * H, e * i * ((REAL)1 - g * g), n);
+    FN(store_first)(da + 3 * H, d * squashed * o * ((REAL)1 - o), n);
+    FN(store_first)(dc, e * f, n);
+}
+
+/* scratch: U' packed. */
+static void FN(lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt, const REAL *dy,
+                              index_t lddy, const REAL *gates, const REAL *c_prev, const REAL *tanh_c, const REAL *U,
+                              REAL *dh, REAL *dc, REAL *da, REAL *scratch) {
+    const FN(packed) packed = FN(pack)(4 * H, H, U, 1, 4 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        const index_t at = w.row * H;
-        FN(add_rows)(w.n * H, dy ? dy + at : NULL, dh);
         for (index_t k = 0; k < w.n; k++) {
-            const index_t row = w.row + k;
-            const REAL *restrict i = gates + row * 4 * H, *restrict f = i + H, *restrict g = i + 2 * H;
-            const REAL *restrict o = i + 3 * H, *restrict tc = tanh_c + row * H, *restrict cp = c_prev + row * H;
-            const REAL *restrict dhk = dh + k * H;
-            REAL *restrict d = da + row * 4 * H, *restrict dck = dc + k * H;
-            SIMD for (index_t j = 0; j < H; j++) {
-                const REAL e = dck[j] + dhk[j] * o[j] * (1 - tc[j] * tc[j]);
-                d[j] = e * g[j] * i[j] * (1 - i[j]);
-                d[H + j] = e * cp[j] * f[j] * (1 - f[j]);
-                d[2 * H + j] = e * i[j] * (1 - g[j] * g[j]);
-                d[3 * H + j] = dhk[j] * tc[j] * o[j] * (1 - o[j]);
-                dck[j] = e * f[j];
-            }
+            const index_t row = w.row + k, at = row * H;
+            EACH_VECTOR(H, FN(lstm_units_back), dy ? dy + row * lddy + j : NULL, gates + 4 * at + j, H, tanh_c + at + j,
+                        c_prev + at + j, dh + k * H + j, dc + k * H + j, da + 4 * at + j);
         }
-        FN(matmul)(0, 0, w.n, H, 4 * H, da + w.row * 4 * H, 4 * H, scratch, H, 0, dh, H);
+        memset(dh, 0, sizeof(REAL) * w.n * H);
+        FN(add_product)(w.n, da + w.row * 4 * H, 4 * H, packed, dh, H);
         const index_t cut = walk_cut(&w, T, counts, reverse, bptt);
         memset(dh, 0, sizeof(REAL) * H * cut);
         memset(dc, 0, sizeof(REAL) * H * cut);

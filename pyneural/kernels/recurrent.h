@@ -4,17 +4,18 @@
  * sequence first; so the alive states are always the first counts[t] rows of the running state h (B, H).
  * Walking in reverse starts at the last step: sequences join as they come alive. The backward pass walks the
  * other way round with dh (B, H), which enters as the gradient of the final states and leaves as that of the
- * initial ones. bptt > 0 cuts the gradient between steps of different blocks of `bptt` steps. */
+ * initial ones. The rows of y and dy are ldy and lddy apart: they may be columns of a wider matrix. bptt > 0 cuts the gradient between steps of different blocks of `bptt` steps. */
 
 #ifndef PYNEURAL_WALK
 #define PYNEURAL_WALK
 typedef struct {
     index_t t, n, row; /* step, sequences alive, first row */
+    index_t old;       /* how many of them were alive at the step before: the others start */
     index_t done;      /* steps taken */
 } walk;
 
 static inline walk walk_start(index_t T, const int64_t *counts, int reverse) {
-    walk w = {-1, 0, 0, 0};
+    walk w = {-1, 0, 0, 0, 0};
     if (reverse) {
         w.t = T;
         for (index_t t = 0; t < T; t++) w.row += counts[t];
@@ -23,6 +24,7 @@ static inline walk walk_start(index_t T, const int64_t *counts, int reverse) {
 }
 
 static inline int walk_next(walk *w, index_t T, const int64_t *counts, int reverse) {
+    const index_t before = w->n;
     if (w->done++ == T) return 0;
     if (reverse) {
         w->n = counts[--w->t];
@@ -31,6 +33,7 @@ static inline int walk_next(walk *w, index_t T, const int64_t *counts, int rever
         w->row += w->n;
         w->n = counts[++w->t];
     }
+    w->old = before < w->n ? before : w->n;
     return 1;
 }
 
@@ -42,35 +45,68 @@ static inline index_t walk_cut(const walk *w, index_t T, const int64_t *counts, 
 }
 #endif
 
-/* dh += dy on the n alive rows. */
-static inline void FN(add_rows)(index_t size, const REAL *restrict dy, REAL *restrict dh) {
-    if (dy) SIMD for (index_t i = 0; i < size; i++) dh[i] += dy[i];
+/* How many of the alive rows' states h can be other than zero: a product with the others is none. */
+static index_t FN(moved)(const walk *w, index_t H, const REAL *h) {
+    for (index_t i = w->old * H; i < w->n * H; i++)
+        if (h[i] != 0) return w->n;
+    return w->old;
 }
 
-/* h' = f(a + h U), a (N, H) = x W + b. Kept: y (N, H), and h_prev (N, H), the state each row started from. */
-static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, const REAL *a,
-                            const REAL *U, REAL *h, REAL *y, REAL *h_prev) {
+/* ---- the standard cell: h' = f(a + h U), a (N, H) = x W + b. */
+
+ALWAYS_INLINE FN(vec) FN(rnn_activation)(int kind, FN(vec) s) {
+    return kind == TANH ? FN(vec_fast_tanh)(s) : kind == SIGMOID ? FN(vec_fast_sigmoid)(s) : FN(vec_at_least)(s, 0);
+}
+
+ALWAYS_INLINE FN(vec) FN(rnn_derivative)(int kind, FN(vec) y, FN(vec) g) {
+    return kind == TANH      ? g * ((REAL)1 - y * y)
+           : kind == SIGMOID ? g * y * ((REAL)1 - y)
+                             : FN(where_positive)(y, g);
+}
+
+/* One vector of n units of one row: y' = f(y), and the states move on. */
+ALWAYS_INLINE void FN(rnn_units)(index_t n, int kind, REAL *h, REAL *y, REAL *h_prev) {
+    const FN(vec) out = FN(rnn_activation)(kind, FN(load_first)(y, n));
+    if (h_prev) FN(store_first)(h_prev, FN(load_first)(h, n), n);
+    FN(store_first)(h, out, n);
+    FN(store_first)(y, out, n);
+}
+
+/* Kept: y (N, H), its rows ldy apart, and h_prev (N, H), the state each row started from. scratch: U packed. */
+static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, const REAL *a,
+                            const REAL *U, REAL *h, REAL *y, index_t ldy, REAL *h_prev, REAL *scratch) {
+    const FN(packed) packed = FN(pack)(H, H, U, H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
-        const index_t at = w.row * H, size = w.n * H;
-        if (h_prev) memcpy(h_prev + at, h, sizeof(REAL) * size);
-        memcpy(y + at, a + at, sizeof(REAL) * size);
-        FN(matmul)(0, 0, w.n, H, H, h, H, U, H, 1, y + at, H);
-        FN(activation_forward)(size, kind, 0, y + at, y + at);
-        memcpy(h, y + at, sizeof(REAL) * size);
+        for (index_t i = 0; i < w.n; i++) memcpy(y + (w.row + i) * ldy, a + (w.row + i) * H, sizeof(REAL) * H);
+        FN(add_product)(FN(moved)(&w, H, h), h, H, packed, y + w.row * ldy, ldy);
+        for (index_t i = 0; i < w.n; i++)
+            EACH_VECTOR(H, FN(rnn_units), kind, h + i * H + j, y + (w.row + i) * ldy + j,
+                        h_prev ? h_prev + (w.row + i) * H + j : NULL);
     }
 }
 
-/* da = (dy + dh) f'(y); then dh = da U'. scratch: (H, H). */
-static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int kind, index_t bptt,
-                             const REAL *dy, const REAL *y, const REAL *U, REAL *dh, REAL *da, REAL *scratch) {
-    FN(transpose)(H, H, U, H, scratch);
+/* da = (dh + dy) f'(y) */
+ALWAYS_INLINE void FN(rnn_units_back)(index_t n, int kind, const REAL *dy, const REAL *y, const REAL *dh, REAL *da) {
+    FN(vec) g = FN(load_first)(dh, n);
+    if (dy) g += FN(load_first)(dy, n);
+    FN(store_first)(da, FN(rnn_derivative)(kind, FN(load_first)(y, n), g), n);
+}
+
+/* da = (dy + dh) f'(y); then dh = da U'. scratch: U' packed. */
+static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, index_t bptt,
+                             const REAL *dy, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh, REAL *da,
+                             REAL *scratch) {
+    const FN(packed) packed = FN(pack)(H, H, U, 1, H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        const index_t at = w.row * H, size = w.n * H;
-        FN(add_rows)(size, dy ? dy + at : NULL, dh);
-        FN(activation_backward)(size, kind, 0, y + at, dh, da + at);
-        FN(matmul)(0, 0, w.n, H, H, da + at, H, scratch, H, 0, dh, H);
+        for (index_t i = 0; i < w.n; i++) {
+            const index_t row = w.row + i;
+            EACH_VECTOR(H, FN(rnn_units_back), kind, dy ? dy + row * lddy + j : NULL, y + row * ldy + j, dh + i * H + j,
+                        da + row * H + j);
+        }
+        memset(dh, 0, sizeof(REAL) * w.n * H);
+        FN(add_product)(w.n, da + w.row * H, H, packed, dh, H);
         memset(dh, 0, sizeof(REAL) * H * walk_cut(&w, T, counts, reverse, bptt));
     }
 }

@@ -1,5 +1,7 @@
 /* Every kernel for one REAL, then the record of them. Read in this order. */
+#include "vectors.h"
 #include "vector_math.h"
+#include "product.h"
 #include "linear.h"
 #include "elementwise.h"
 #include "softmax.h"
@@ -8,6 +10,7 @@
 #include "gru.h"
 #include "lstm.h"
 #include "crf.h"
+#include "viterbi.h"
 #include "optimisers.h"
 
 #if DOUBLE
@@ -35,7 +38,7 @@ static const kernels_f32
         .lstm_forward = FN(lstm_forward),
         .lstm_backward = FN(lstm_backward),
         .crf_marginals = FN(crf_marginals),
-        .crf_path_scores = FN(crf_path_scores),
+        .crf_gradient = FN(crf_gradient),
         .crf_viterbi = FN(crf_viterbi),
         .sum_of_squares = FN(sum_of_squares),
         .sgd_step = FN(sgd_step),

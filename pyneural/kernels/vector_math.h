@@ -1,5 +1,6 @@
-/* exp, tanh and the logistic function without branches, so that the compiler turns a loop over them into
- * vector instructions. Errors are stated here and tested in test/kernels/test_vector_math.py:
+/* exp, tanh and the logistic function without branches: of one number, which the compiler turns into vector
+ * instructions in a loop, and of a vector. Both are compiled from vector_functions.h, once with NUMBER = REAL and once
+ * with NUMBER = FN(vec). Errors are stated here and tested in test/kernels/test_vector_math.py:
  * exp <= 2 ULP, sigmoid and tanh <= 4 ULP, in both types, wherever the result is a normal number. NaN in, NaN out.
  * No denormal results, which cost a processor a hundred times a normal one: where the true result is below the
  * smallest normal number, exp gives 0 and sigmoid e^EXP_LOW, that number's neighbour. (tanh x is x there: exact.)
@@ -8,7 +9,6 @@
  * remainder at that |r| is below half a unit in the last place (degree 7 in float32, 13 in float64). */
 
 #if DOUBLE
-typedef uint64_t FN(bits);
 #define MANTISSA 52
 #define BIAS 1023
 #define ROUNDER 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to an integer, left in the low bits */
@@ -16,8 +16,8 @@ typedef uint64_t FN(bits);
 #define LN2_LOW 0x1.cf79abc9e3b3ap-40
 #define EXP_LOW (-708.3964185322641) /* the least x with a normal e^x */
 #define EXP_HIGH 709.782712893384    /* the greatest with a finite one */
+#define ROUNDER_BITS 0x4338000000000000u
 #else
-typedef uint32_t FN(bits);
 #define MANTISSA 23
 #define BIAS 127
 #define ROUNDER 12582912.0f
@@ -25,50 +25,36 @@ typedef uint32_t FN(bits);
 #define LN2_LOW 0x1.7f7d1cp-20f
 #define EXP_LOW (-87.33654f)
 #define EXP_HIGH 88.72283f
+#define ROUNDER_BITS 0x4b400000u
 #endif
 
-static inline FN(bits) FN(to_bits)(REAL x) {
-    FN(bits) i;
-    memcpy(&i, &x, sizeof i);
-    return i;
-}
-
-static inline REAL FN(from_bits)(FN(bits) i) {
-    REAL x;
-    memcpy(&x, &i, sizeof x);
-    return x;
-}
-
-/* e^x = 2^n (1 + p): returns p, and n shifted to the place of the exponent. x within [EXP_LOW, EXP_HIGH]. */
-static inline REAL FN(exp_reduced)(REAL x, FN(bits) *exponent) {
-    const REAL shifted = x * (REAL)1.4426950408889634 + (REAL)ROUNDER;
-    const REAL whole = shifted - (REAL)ROUNDER;
-    const REAL r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
-    *exponent = (FN(to_bits)(shifted) - FN(to_bits)((REAL)ROUNDER)) << MANTISSA;
-    REAL p;
 #if DOUBLE
-    p = 1.0 / 6227020800.0;
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
+typedef uint64_t FN(bits);
 #else
-    p = 1.0f / 5040.0f;
+typedef uint32_t FN(bits);
 #endif
-    p = p * r + (REAL)(1.0 / 720.0);
-    p = p * r + (REAL)(1.0 / 120.0);
-    p = p * r + (REAL)(1.0 / 24.0);
-    p = p * r + (REAL)(1.0 / 6.0);
-    p = p * r + (REAL)0.5;
-    return p * r * r + r;
-}
+#if VECTOR_BYTES
+typedef FN(bits) FN(vec_bits) __attribute__((vector_size(VECTOR_BYTES)));
+#else
+typedef FN(bits) FN(vec_bits);
+#endif
 
-static inline REAL FN(clamp)(REAL x, REAL low, REAL high) {
-    x = x < low ? low : x; /* written so that NaN passes through */
-    return x > high ? high : x;
-}
+#define NUMBER REAL
+#define BITS FN(bits)
+#define OF(name) FN(name)
+#include "vector_functions.h"
+#undef NUMBER
+#undef BITS
+#undef OF
+#define NUMBER FN(vec)
+#define BITS FN(vec_bits)
+#define OF(name) FN(vec_##name)
+#include "vector_functions.h"
+#undef NUMBER
+#undef BITS
+#undef OF
+
+static inline REAL FN(clamp)(REAL x, REAL low, REAL high) { return FN(at_most)(FN(at_least)(x, low), high); }
 
 /* e^x. Adding n to the exponent of 1 + p, not multiplying by 2^n, serves every normal result: 2^n itself would
  * overflow where 1 + p < 1 brings the product back into range. */
@@ -79,27 +65,10 @@ static inline REAL FN(fast_exp)(REAL x) {
     return x < EXP_LOW ? 0 : x <= EXP_HIGH ? y : x + (REAL)INFINITY; /* infinity, or NaN for NaN */
 }
 
-static inline REAL FN(fast_sigmoid)(REAL x) {
-    FN(bits) exponent;
-    const REAL p = FN(exp_reduced)(FN(clamp)(-x, EXP_LOW, -EXP_LOW), &exponent);
-    const REAL scale = FN(from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
-    return 1 / (1 + (scale + scale * p));
-}
-
-/* tanh|x| = m / (m + 2) with m = e^{2|x|} - 1, which keeps full relative accuracy near 0. */
-static inline REAL FN(fast_tanh)(REAL x) {
-    FN(bits) exponent;
-    const REAL magnitude = x < 0 ? -x : x;
-    const REAL p = FN(exp_reduced)(FN(clamp)(2 * magnitude, 0, (REAL)40), &exponent);
-    const REAL scale = FN(from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
-    const REAL m = scale * p + (scale - 1);
-    const REAL t = m / (m + 2);
-    return x < 0 ? -t : t;
-}
-
 #undef MANTISSA
 #undef BIAS
 #undef ROUNDER
+#undef ROUNDER_BITS
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef EXP_LOW

@@ -10,8 +10,10 @@ log Z - score(y). As ∂ log Z / ∂θ = E_p[∂ score / ∂θ], every gradient 
     ∂L/∂s_t[k] = p(y_t = k) - [y_t = k]            ∂L/∂A[i, j] = Σ_t p(y_{t-1} = i, y_t = j) - #(i → j in y)
     ∂L/∂start[k] = p(y_1 = k) - [y_1 = k]          ∂L/∂end[k] = p(y_T = k) - [y_T = k]
 
-How the marginals come from one normalised forward pass and one backward pass of products, in float64, with no
-difference of large logarithms, is told beside the kernel (`kernels/crf.h`).
+How the marginals come from a forward and a backward pass of normalised products, in float64, with no difference of
+large logarithms, and when that is exact, is told beside the kernel (`kernels/crf_lanes.h`): whatever the scores if the
+transitions span less than 300, and where some are forbidden by -inf or a large negative number, of any usual scores.
+Sequences of other numbers are computed in logarithms (`kernels/crf_log.h`).
 """
 
 from typing import Any, NamedTuple
@@ -21,16 +23,13 @@ from numpy.typing import NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Zeros
-from pyneural.neural_layer import Loss, Parameter
+from pyneural.neural_layer import Cost, Loss, Parameter
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
-
-
-Chain = tuple[Array, Array, Array, Array, Integers, Integers | None]
 Float64 = NDArray[np.float64]
-Counts = tuple[Float64, Float64, Float64] | tuple[None, None, None]
+Chain = tuple[Array, Array, Array, Array, Integers, Integers | None]
 
 
 class Continued(NamedTuple):
@@ -62,30 +61,27 @@ class Crf(Loss):
     def _chain(self, x: Array, steps: Steps, previous: Integers | None) -> Chain:
         return (x, self.start.value, self.transitions.value, self.end.value, steps.counts, previous)
 
-    def _marginals(self, chain: Chain, steps: Steps, counts: Counts, out: Array) -> Array:
-        K = self.labels
-        logZ = self.work("logZ", steps.sequences, dtype=np.float64)
-        scratch = self.work("scratch", 3 * K + (len(steps.counts) + 1) * K * K, dtype=np.float64)
-        dstart, dtransitions, dend = counts
-        kernels.crf_marginals(*chain, logZ, out, dstart, dtransitions, dend, scratch)
-        return logZ
+    def _scratch(self, steps: Steps) -> Float64:
+        return self.work("scratch", 8 * (len(steps.counts) + self.labels + 5) * (2 * self.labels + 9), dtype=np.float64)
 
     def loss_and_gradient(self, x: Array, target: Integers | Continued, steps: Steps) -> tuple[float, Array]:
         labels, previous = target if isinstance(target, Continued) else (target, None)
-        K, scale = self.labels, self.scale(steps.sequences)
-        chain = self._chain(x, steps, previous)
+        scale = self.scale(steps.sequences)
         dx = self.work("dx", *x.shape)
-        expected = self.work("expected", K * K + 2 * K, dtype=np.float64)
-        expected[...] = 0
-        counts = (expected[:K], expected[K : K + K * K].reshape(K, K), expected[K + K * K :])
-        logZ = self._marginals(chain, steps, counts, dx)
-        path_scores = self.work("path_scores", steps.sequences, dtype=np.float64)
-        kernels.crf_path_scores(*chain, labels, path_scores, dx, *counts)
-        dx *= scale
-        expected *= scale
-        for parameter, count in zip((self.start, self.transitions, self.end), counts, strict=True):
-            np.copyto(parameter.grad, count, casting="same_kind")
-        return scale * float(np.sum(logZ - path_scores)), dx
+        losses = self.work("losses", steps.sequences, dtype=np.float64)
+        gradients = (self.start.grad, self.transitions.grad, self.end.grad)
+        kernels.crf_gradient(
+            *self._chain(x, steps, previous), labels, scale, losses, dx, *gradients, self._scratch(steps)
+        )
+        return scale * float(losses.sum()), dx
+
+    def cost(self, x: Array, target: Any, steps: Steps) -> tuple[Cost, ...]:
+        """K² products each for the forward and the backward recursion and for the marginals of pairs, at each of P
+        steps from a row to the next; e^s and e^A once, and a logarithm a row. Kernels may take more exponentials."""
+        N, K = x.shape
+        P = N - int(steps.counts[:1].sum())
+        parameters = K * K + 2 * K
+        return (Cost(6 * P * K * K, 2 * self.dtype.itemsize * (N * K + parameters) + 8 * N, N * K + K * K + N),)
 
     def predict(self, x: Array, steps: Steps, previous: Integers | None = None) -> Integers:
         """The best path of each sequence (N,), by Viterbi's algorithm."""
@@ -94,18 +90,19 @@ class Crf(Loss):
     def viterbi(self, x: Array, steps: Steps, previous: Integers | None = None) -> tuple[Integers, Array]:
         """(the best path of each sequence (N,), its score (B,))"""
         tags, scores = np.empty(len(x), dtype=np.int64), np.empty(steps.sequences)
-        scratch = self.work("viterbi", 2 * self.labels, dtype=np.float64)
-        pointers = self.work("pointers", len(steps.counts) * self.labels, dtype=np.int64)
-        kernels.crf_viterbi(*self._chain(x, steps, previous), tags, scores, scratch, pointers)
+        kernels.crf_viterbi(*self._chain(x, steps, previous), tags, scores, self._scratch(steps))
         return tags, scores
 
     def probabilities(self, x: Array, steps: Steps, previous: Integers | None = None) -> Array:
         """The marginals p(y_t = k) (N, K)."""
         marginals = np.empty_like(x)
-        self._marginals(self._chain(x, steps, previous), steps, (None, None, None), marginals)
+        logZ = self.work("losses", steps.sequences, dtype=np.float64)
+        kernels.crf_marginals(*self._chain(x, steps, previous), logZ, marginals, self._scratch(steps))
         return marginals
 
-    def log_partition(self, x: Array, steps: Steps, previous: Integers | None = None) -> Array:
+    def log_partition(self, x: Array, steps: Steps, previous: Integers | None = None) -> Float64:
         """log Z of each packed sequence (B,)."""
+        logZ = np.empty(steps.sequences)
         marginals = self.work("unused", *x.shape)
-        return self._marginals(self._chain(x, steps, previous), steps, (None, None, None), marginals).copy()
+        kernels.crf_marginals(*self._chain(x, steps, previous), logZ, marginals, self._scratch(steps))
+        return logZ

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.initializers import Glorot, Zeros
-from pyneural.neural_layer import Loss, Parameter
+from pyneural.neural_layer import Cost, Loss, Parameter
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -81,12 +81,12 @@ class FactoredSoftmax(Loss):
         # the first level: which cluster
         scores, ds = self.work("scores", N, len(self.first_slot) - 1), self.work("ds", N, len(self.first_slot) - 1)
         losses = self.work("losses", N, dtype=np.float64)
-        kernels.affine(x, self.W.value, self.b.value, scores)
+        kernels.affine(x, self.W.value, self.b.value, scores, self._bf16)
         kernels.softmax_gradient(scores, self.clusters[target], None, 0.0, scale, losses, ds)
-        kernels.matmul(x, ds, self.W.grad, transpose_a=True)
+        kernels.matmul(x, ds, self.W.grad, transpose_a=True, bf16=self._bf16)
         kernels.column_sums(ds, self.b.grad)
         dx = self.work("dx", *x.shape)
-        kernels.matmul(ds, self.W.value, dx, transpose_b=True)
+        kernels.matmul(ds, self.W.value, dx, transpose_b=True, bf16=self._bf16)
         total = float(losses.sum())
         # the second: which label of the target's cluster
         touched = [np.zeros(0, dtype=np.int64)]
@@ -95,18 +95,27 @@ class FactoredSoftmax(Loss):
             n, size, V = len(rows), int(last - first), self.V.value[first:last]
             x_c, s, ds_c = self.work("x_c", n, self.dim_in), self.work("s", n, size), self.work("ds_c", n, size)
             np.take(x, rows, axis=0, out=x_c, mode="clip")  # "clip" writes to out unbuffered
-            kernels.matmul(x_c, V, s, transpose_b=True)
+            kernels.matmul(x_c, V, s, transpose_b=True, bf16=self._bf16)
             s += self.v.value[first:last, 0]
             losses_c = self.work("losses_c", n, dtype=np.float64)
             kernels.softmax_gradient(s, self.slot_of_label[target[rows]] - first, None, 0.0, scale, losses_c, ds_c)
-            kernels.matmul(ds_c, x_c, self.V.grad[first:last], transpose_a=True)
+            kernels.matmul(ds_c, x_c, self.V.grad[first:last], transpose_a=True, bf16=self._bf16)
             kernels.column_sums(ds_c, self.v.grad[first:last, 0])
-            kernels.matmul(ds_c, V, x_c)  # the rows' share of dx takes their place
+            kernels.matmul(ds_c, V, x_c, bf16=self._bf16)  # the rows' share of dx takes their place
             dx[rows] += x_c
             total += float(losses_c.sum())
             touched.append(np.arange(first, last))
         self.V.rows = self.v.rows = np.concatenate(touched)
         return scale * total, dx
+
+    def cost(self, x: Array, target: Integers) -> tuple[Cost, ...]:
+        """Three products (scores, gradient of the weights, of x) over S scores: for each row those of the C clusters
+        and of the labels in its target's; of V, the rows of the clusters at hand are read, zeroed and written."""
+        N, D, C = len(x), self.dim_in, len(self.first_slot) - 1
+        sizes, cluster = np.diff(self.first_slot), self.clusters[target]
+        S = N * C + int(sizes[cluster].sum())
+        weights = 2 * (D + 1) * C + 3 * (D + 1) * int(sizes[np.unique(cluster)].sum())
+        return (Cost(6 * S * D, self.dtype.itemsize * (2 * N * D + weights) + target.nbytes, S + 2 * N),)
 
     def predict(self, x: Array) -> Integers:
         """The most probable label of each row, of all K."""
@@ -115,13 +124,13 @@ class FactoredSoftmax(Loss):
     def probabilities(self, x: Array) -> Array:
         """p(k | x) (N, K): the whole distribution, at a cost that grows with K."""
         p_cluster = np.empty((len(x), len(self.first_slot) - 1), dtype=x.dtype)
-        kernels.affine(x, self.W.value, self.b.value, p_cluster)
+        kernels.affine(x, self.W.value, self.b.value, p_cluster, self._bf16)
         kernels.softmax(p_cluster, p_cluster)
         p = np.empty((len(x), self.labels), dtype=x.dtype)
         for cluster in range(len(self.first_slot) - 1):
             first, last = self.first_slot[cluster], self.first_slot[cluster + 1]
             s = np.empty((len(x), int(last - first)), dtype=x.dtype)
-            kernels.matmul(x, self.V.value[first:last], s, transpose_b=True)
+            kernels.matmul(x, self.V.value[first:last], s, transpose_b=True, bf16=self._bf16)
             s += self.v.value[first:last, 0]
             kernels.softmax(s, s)
             p[:, self.label_of_slot[first:last]] = s * p_cluster[:, cluster, None]

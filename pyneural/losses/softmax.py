@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
-from pyneural.neural_layer import Loss
+from pyneural.neural_layer import Cost, Loss
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -52,6 +52,10 @@ class Softmax(Loss):
         dx = self.work("dx", *x.shape)
         kernels.softmax_gradient(x, target, weights, self.smoothing, scale, losses, dx)
         return scale * float(losses.sum()), dx
+
+    def cost(self, x: Array, target: Integers) -> tuple[Cost, ...]:
+        """e^s of each score, a logarithm a row; subtract the largest, add up, divide, subtract the target."""
+        return (Cost(4 * x.size, 2 * x.nbytes + target.nbytes, x.size + len(x)),)
 
     def predict(self, x: Array) -> Integers:
         """The most probable label of each row."""

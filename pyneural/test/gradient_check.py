@@ -119,7 +119,7 @@ def check_gradients(
         if frozen:
             network.draws = 0
         network.reset_state()
-        return network.loss_and_gradient(batch)
+        return network.loss_and_gradient(batch, input_gradient=True)
 
     loss()
     loss()  # so that a layer that adds to its gradients instead of overwriting them is found
@@ -174,7 +174,7 @@ def check_direction(
         network.values[...] = values
         network.draws = 0
         network.reset_state()
-        return network.loss_and_gradient(batch)
+        return network.loss_and_gradient(batch, input_gradient=True)
 
     for _ in range(directions):
         direction = rng.standard_normal(len(network.grads))

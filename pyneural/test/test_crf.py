@@ -98,7 +98,7 @@ def test_every_path(K, scale, continued):
     best_scores = np.empty(len(LENGTHS))
     best_scores[steps.order] = crf.viterbi(batch.inputs.rows, steps, given)[1]
     loss, first, pairs, last = 0.0, np.zeros(K), np.zeros((K, K)), np.zeros(K)
-    loss_and_gradient = network.loss_and_gradient(batch)
+    loss_and_gradient = network.loss_and_gradient(batch, input_gradient=True)
     d_scores = unpack(network.input_gradient, steps)
     for i, e in enumerate(known):
         if e is None:
@@ -139,21 +139,22 @@ def test_mean_is_over_sequences():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 20, 1000])
 @pytest.mark.parametrize("never", [-np.inf, -1e30])
-def test_forbidden_transitions(never, dtype):
+def test_forbidden_transitions(never, scale, dtype):
     """What can't be has no probability, no expected count and no path, and makes no NaN."""
     K = 4
     rng = np.random.default_rng(0)
     A, start, end = rng.standard_normal((K, K)), rng.standard_normal(K), rng.standard_normal(K)
     A[0, 1] = A[2, 1] = A[3, 3] = A[1, 0] = start[1] = end[2] = never
     A[:, 3] = never  # 3 only at the start
-    sequences = [20 * rng.standard_normal((T, K)) for T in LENGTHS]
+    sequences = [scale * rng.standard_normal((T, K)) for T in LENGTHS]
     labels = [np.resize([0, 2, 0], T) for T in LENGTHS]
     for path in labels:
         path[-1:] = 0
     network = network_of(K, start, A, end, dtype=dtype)
     batch = as_batch(network, sequences, labels)
-    loss = network.loss_and_gradient(batch)
+    loss = network.loss_and_gradient(batch, input_gradient=True)
     tolerance = 1e-10 if dtype == np.float64 else 1e-4
     for i, (best, p) in enumerate(zip(network.predict(sequences), network.probabilities(sequences), strict=True)):
         if not len(sequences[i]):

@@ -21,7 +21,7 @@ def blocks(document: str) -> list[str]:
 
 
 def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second, third = blocks("README.md")
+    first, second, third, fourth = blocks("README.md")
     assert len(first.strip().splitlines()) <= 32
     exec(first, {})
     printed = capsys.readouterr().out
@@ -32,6 +32,8 @@ def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(capsys.readouterr().out) < 1e-7
     exec(third, {})
     assert capsys.readouterr().out.endswith("True\n")
+    exec(fourth, {})
+    assert re.search(r"^ +rightward: Gru( +[\d.]+){4} +\d+ %", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_a_layer_and_a_loss_written_by_the_contributing_page() -> None:

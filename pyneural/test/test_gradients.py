@@ -70,7 +70,7 @@ def test_bptt_steps(cell, k, reverse):
     cut = Network(cell(3, 4, bptt_steps=k, reverse=reverse), SquaredError(reduction="sum"))
     cut.allocate(dtype=np.float64)
     whole = as_batch(cut, x, target)
-    loss = cut.loss_and_gradient(whole)
+    loss = cut.loss_and_gradient(whole, input_gradient=True)
 
     blocks = Network(cell(3, 4, reverse=reverse), SquaredError(reduction="sum")).allocate(
         values=cut.values, dtype=float
@@ -80,7 +80,7 @@ def test_bptt_steps(cell, k, reverse):
     for first in sorted(range(0, 7, k), reverse=reverse):
         batch = as_batch(blocks, *([part[first : first + k] for part in parts] for parts in (x, target)))
         blocks.body.set_state(state)
-        total += blocks.loss_and_gradient(batch)
+        total += blocks.loss_and_gradient(batch, input_gradient=True)
         grads += blocks.grads
         state = blocks.body.final_state.copy()
         d_blocks.append(unpack(blocks.input_gradient.copy(), batch.inputs.steps))

@@ -16,7 +16,7 @@ FLOORS = (
     {"environment", "initializers", "packing", "batches"},
     {"neural_layer"},
     {"components", "losses"},
-    {"layers", "network", "checkpoint"},
+    {"layers", "network", "checkpoint", "profiling"},
     {"sgd", "schedules", "progress", "training", "parallel"},
     {"estimators"},
     {"__init__"},  # what the package offers

@@ -58,7 +58,7 @@ def test_batched_equals_one_by_one(case: Case):
         network.draws = 0
         share = data.batch([i])
         w = weight_of(network, share)
-        total += w * network.loss_and_gradient(share)
+        total += w * network.loss_and_gradient(share, input_gradient=True)
         grads += w * network.grads
         weight += w
         if real_gradients(network, share) is not None:
@@ -67,7 +67,7 @@ def test_batched_equals_one_by_one(case: Case):
     over = weight_of(network, whole)
     assert over == pytest.approx(weight if network.loss.reduction == "mean" else 1.0)
     network.draws = 0
-    assert network.loss_and_gradient(whole) * over == pytest.approx(total, rel=1e-12)
+    assert network.loss_and_gradient(whole, input_gradient=True) * over == pytest.approx(total, rel=1e-12)
     close(network.grads * over, grads)
     if alone:
         close(np.concatenate(real_gradients(network, whole)) * over, np.concatenate(alone))

@@ -5,7 +5,7 @@ Written to be read next to the equations, not to be fast. Outputs are arrays tha
 `offset[t] : offset[t] + counts[t]` and belong to sequences 0 .. counts[t] - 1.
 """
 
-from pyneural.kernels.reference.crf import crf_marginals, crf_path_scores, crf_viterbi
+from pyneural.kernels.reference.crf import crf_gradient, crf_marginals, crf_viterbi
 from pyneural.kernels.reference.elementwise import (
     activation_backward,
     activation_forward,
@@ -32,8 +32,8 @@ __all__ = [
     "adam_step",
     "affine",
     "column_sums",
+    "crf_gradient",
     "crf_marginals",
-    "crf_path_scores",
     "crf_viterbi",
     "distinct",
     "dropout_mask",

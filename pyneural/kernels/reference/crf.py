@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
+Float64 = NDArray[np.float64]
 
 
 def _sequences(counts: Integers, B: int) -> list[Integers]:
@@ -17,32 +18,23 @@ def _first(start: Array, transitions: Array, previous: Integers | None, b: int) 
     return start if previous is None or previous[b] < 0 else transitions[previous[b]]
 
 
-def _log_sum_exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_sum_exp(x: Float64) -> Float64:
     """Over the first axis; -inf where all is -inf."""
     largest = np.maximum(x.max(axis=0), -1e300)
     with np.errstate(divide="ignore"):
         return np.asarray(largest + np.log(np.exp(x - largest).sum(axis=0)))
 
 
-def crf_marginals(
-    scores: Array,
-    start: Array,
-    transitions: Array,
-    end: Array,
-    counts: Integers,
-    previous: Integers | None,
-    logZ: NDArray[np.float64],
-    marginals: Array,
-    dstart: NDArray[np.float64] | None,
-    dtransitions: NDArray[np.float64] | None,
-    dend: NDArray[np.float64] | None,
-    scratch: NDArray[np.float64],
-) -> None:
-    """logZ (B), p(y_t = k) (N, K), and expected counts added to dstart, dtransitions, dend: see crf.h."""
+def _expected(
+    scores: Array, start: Array, transitions: Array, end: Array, counts: Integers, previous: Integers | None, B: int
+) -> tuple[Float64, Float64, Float64, Float64, Float64]:
+    """logZ (B), p(y_t = k) (N, K), and the expected counts of starts (K), transitions (K, K) and ends (K)."""
     A = transitions.astype(np.float64)
     s = scores.astype(np.float64)
-    for b, rows in enumerate(_sequences(counts, len(logZ))):
-        logZ[b] = 0
+    K = len(A)
+    logZ, marginals = np.zeros(B), np.zeros(s.shape)
+    starts, pairs, ends = np.zeros(K), np.zeros((K, K)), np.zeros(K)
+    for b, rows in enumerate(_sequences(counts, B)):
         if not len(rows):
             continue
         alpha = _first(start, transitions, previous, b) + s[rows[0]]
@@ -59,21 +51,33 @@ def crf_marginals(
         c = _log_sum_exp(last)
         logZ[b] += c
         p = np.exp(last - c)
-        if dend is not None:
-            dend += p
+        ends += p
         for row, R in zip(rows[:0:-1], reversed(responsibilities), strict=True):
             marginals[row] = p
-            pairs = R * p
-            if dtransitions is not None:
-                dtransitions += pairs
-            p = pairs.sum(axis=1)
+            pairs += R * p
+            p = (R * p).sum(axis=1)
         marginals[rows[0]] = p
-        if dstart is not None and dtransitions is not None:
-            first = dstart if previous is None or previous[b] < 0 else dtransitions[previous[b]]
-            first += p
+        first = starts if previous is None or previous[b] < 0 else pairs[previous[b]]
+        first += p
+    return logZ, marginals, starts, pairs, ends
 
 
-def crf_path_scores(
+def crf_marginals(
+    scores: Array,
+    start: Array,
+    transitions: Array,
+    end: Array,
+    counts: Integers,
+    previous: Integers | None,
+    logZ: Float64,
+    marginals: Array,
+    scratch: Float64,
+) -> None:
+    """logZ (B) and p(y_t = k) (N, K): see crf.h."""
+    logZ[...], marginals[...], *_ = _expected(scores, start, transitions, end, counts, previous, len(logZ))
+
+
+def crf_gradient(
     scores: Array,
     start: Array,
     transitions: Array,
@@ -81,35 +85,38 @@ def crf_path_scores(
     counts: Integers,
     previous: Integers | None,
     tags: Integers,
-    path_scores: NDArray[np.float64],
-    marginals: Array | None,
-    dstart: NDArray[np.float64] | None,
-    dtransitions: NDArray[np.float64] | None,
-    dend: NDArray[np.float64] | None,
+    scale: float,
+    losses: Float64,
+    dscores: Array,
+    dstart: Array,
+    dtransitions: Array,
+    dend: Array,
+    scratch: Float64,
 ) -> None:
-    """The scores of the given paths (B); their own counts are taken off the other arrays where those are given."""
-    K = scores.shape[1]
+    """losses (B) = logZ - score(tags), and `scale` times the gradient of their sum: expected counts minus the own."""
+    B, K = len(losses), scores.shape[1]
     bad = np.flatnonzero((tags < 0) | (tags >= K))
     if bad.size:
         raise ValueError(f"tags: expected labels from 0 to {K - 1}, got {tags[bad[0]]} in row {bad[0]}")
-    for b, rows in enumerate(_sequences(counts, len(path_scores))):
-        path_scores[b] = 0
+    logZ, marginals, starts, pairs, ends = _expected(scores, start, transitions, end, counts, previous, B)
+    losses[...] = logZ
+    for b, rows in enumerate(_sequences(counts, B)):
         if not len(rows):
             continue
         path = tags[rows]
         first = _first(start, transitions, previous, b)
-        path_scores[b] = np.float64(first[path[0]]) + np.float64(end[path[-1]])
-        path_scores[b] += scores[rows, path].sum(dtype=np.float64)
-        path_scores[b] += transitions[path[:-1], path[1:]].sum(dtype=np.float64)
-        if marginals is None or dstart is None or dtransitions is None or dend is None:
-            continue
+        losses[b] -= np.float64(first[path[0]]) + np.float64(end[path[-1]])
+        losses[b] -= scores[rows, path].sum(dtype=np.float64)
+        losses[b] -= transitions[path[:-1], path[1:]].sum(dtype=np.float64)
         marginals[rows, path] -= 1
-        np.add.at(dtransitions, (path[:-1], path[1:]), -1)
-        dend[path[-1]] -= 1
+        np.add.at(pairs, (path[:-1], path[1:]), -1)
+        ends[path[-1]] -= 1
         if previous is None or previous[b] < 0:
-            dstart[path[0]] -= 1
+            starts[path[0]] -= 1
         else:
-            dtransitions[previous[b], path[0]] -= 1
+            pairs[previous[b], path[0]] -= 1
+    for out, count in ((dscores, marginals), (dstart, starts), (dtransitions, pairs), (dend, ends)):
+        out[...] = scale * count
 
 
 def crf_viterbi(
@@ -120,9 +127,8 @@ def crf_viterbi(
     counts: Integers,
     previous: Integers | None,
     tags: Integers,
-    path_scores: NDArray[np.float64],
-    scratch: NDArray[np.float64],
-    pointers: Integers,
+    path_scores: Float64,
+    scratch: Float64,
 ) -> None:
     """The best path of each sequence (N) and its score (B); of equal scores the lowest label wins."""
     A = transitions.astype(np.float64)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyneural.kernels.reference.elementwise import activation_backward, activation_forward, sigmoid
+from pyneural.kernels.reference.linear import rounded
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
@@ -26,13 +27,23 @@ def _cut(dh: Array, t: int, counts: Integers, reverse: bool, bptt: int) -> None:
 
 
 def rnn_forward(
-    a: Array, U: Array, h: Array, counts: Integers, reverse: bool, kind: int, y: Array, h_prev: Array | None
+    a: Array,
+    U: Array,
+    h: Array,
+    counts: Integers,
+    reverse: bool,
+    kind: int,
+    y: Array,
+    h_prev: Array | None,
+    scratch: Array,
+    bf16: bool = False,
 ) -> None:
     """h' = f(a + h U). h (B, H) enters as the initial and leaves as the final states."""
+    U = rounded(U, bf16)
     for _, n, rows in _walk(counts, reverse):
         if h_prev is not None:
             h_prev[rows] = h[:n]
-        activation_forward(a[rows] + h[:n] @ U, y[rows], kind)
+        activation_forward(a[rows] + rounded(h[:n], bf16) @ U, y[rows], kind)
         h[:n] = y[rows]
 
 
@@ -47,13 +58,15 @@ def rnn_backward(
     bptt: int,
     da: Array,
     scratch: Array,
+    bf16: bool = False,
 ) -> None:
     """dh (B, H) enters as the gradient of the final and leaves as that of the initial states."""
+    U = rounded(U, bf16)
     for t, n, rows in _walk(counts, not reverse):
         if dy is not None:
             dh[:n] += dy[rows]
         activation_backward(y[rows], dh[:n], da[rows], kind)
-        dh[:n] = da[rows] @ U.T
+        dh[:n] = rounded(da[rows], bf16) @ U.T
         _cut(dh, t, counts, reverse, bptt)
 
 
@@ -68,20 +81,21 @@ def gru_forward(
     h_prev: Array | None,
     m: Array,
     scratch: Array,
+    bf16: bool = False,
 ) -> None:
     """h' = (1 - z) n + z h; c None is reset before the product. gates enters as x W + b, leaves as r, z, n."""
-    H = len(U)
+    H, U = len(U), rounded(U, bf16)
     for _, n_alive, rows in _walk(counts, reverse):
         a, hs = gates[rows], h[:n_alive].copy()
         if h_prev is not None:
             h_prev[rows] = hs
-        rz = sigmoid(a[:, : 2 * H] + hs @ U[:, : 2 * H])
+        rz = sigmoid(a[:, : 2 * H] + rounded(hs, bf16) @ U[:, : 2 * H])
         r, z = rz[:, :H], rz[:, H:]
         if c is None:
             m[rows] = r * hs
-            n = np.tanh(a[:, 2 * H :] + m[rows] @ U[:, 2 * H :])
+            n = np.tanh(a[:, 2 * H :] + rounded(m[rows], bf16) @ U[:, 2 * H :])
         else:
-            m[rows] = hs @ U[:, 2 * H :] + c
+            m[rows] = rounded(hs, bf16) @ U[:, 2 * H :] + c
             n = np.tanh(a[:, 2 * H :] + r * m[rows])
         gates[rows] = np.concatenate([r, z, n], axis=1)
         y[rows] = h[:n_alive] = (1 - z) * n + z * hs
@@ -96,13 +110,15 @@ def gru_backward(
     dh: Array,
     counts: Integers,
     reverse: bool,
+    reset_after: bool,
     bptt: int,
     da: Array,
-    dm: Array | None,
+    dm: Array,
     scratch: Array,
+    bf16: bool = False,
 ) -> None:
-    """dm None is reset before the product; else dm (N, H) is the gradient of h U_n + c."""
-    H = len(U)
+    """dm (N, H) is the gradient of m: of h U_n + c, or of r h where the reset comes before the product."""
+    H, U = len(U), rounded(U, bf16)
     for t, n_alive, rows in _walk(counts, not reverse):
         if dy is not None:
             dh[:n_alive] += dy[rows]
@@ -110,14 +126,14 @@ def gru_backward(
         r, z, n = np.split(gates[rows], 3, axis=1)
         da_n = g * (1 - z) * (1 - n * n)
         da_z = g * (h - n) * z * (1 - z)
-        if dm is None:
-            drh = da_n @ U[:, 2 * H :].T
-            da_r = drh * h * r * (1 - r)
-            dh[:n_alive] = g * z + drh * r + np.concatenate([da_r, da_z], axis=1) @ U[:, : 2 * H].T
+        if not reset_after:
+            dm[rows] = rounded(da_n, bf16) @ U[:, 2 * H :].T
+            da_r = dm[rows] * h * r * (1 - r)
+            dh[:n_alive] = g * z + dm[rows] * r + rounded(np.concatenate([da_r, da_z], axis=1), bf16) @ U[:, : 2 * H].T
         else:
             dm[rows] = da_n * r
             da_r = da_n * m[rows] * r * (1 - r)
-            dh[:n_alive] = g * z + np.concatenate([da_r, da_z, dm[rows]], axis=1) @ U.T
+            dh[:n_alive] = g * z + rounded(np.concatenate([da_r, da_z, dm[rows]], axis=1), bf16) @ U.T
         da[rows] = np.concatenate([da_r, da_z, da_n], axis=1)
         _cut(dh, t, counts, reverse, bptt)
 
@@ -134,12 +150,14 @@ def lstm_forward(
     c_prev: Array | None,
     tanh_c: Array,
     scratch: Array,
+    bf16: bool = False,
 ) -> None:
     """c' = f c + i g, h' = o tanh(c'). gates enters as x W + b, leaves as i, f, g, o."""
+    U = rounded(U, bf16)
     for _, n, rows in _walk(counts, reverse):
         if h_prev is not None and c_prev is not None:
             h_prev[rows], c_prev[rows] = h[:n], c[:n]
-        a_i, a_f, a_g, a_o = np.split(gates[rows] + h[:n] @ U, 4, axis=1)
+        a_i, a_f, a_g, a_o = np.split(gates[rows] + rounded(h[:n], bf16) @ U, 4, axis=1)
         i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
         gates[rows] = np.concatenate([i, f, g, o], axis=1)
         c[:n] = f * c[:n] + i * g
@@ -160,8 +178,10 @@ def lstm_backward(
     bptt: int,
     da: Array,
     scratch: Array,
+    bf16: bool = False,
 ) -> None:
     """dh and dc (B, H) enter as the gradients of the final and leave as those of the initial states."""
+    U = rounded(U, bf16)
     for t, n, rows in _walk(counts, not reverse):
         if dy is not None:
             dh[:n] += dy[rows]
@@ -172,6 +192,6 @@ def lstm_backward(
             [e * g * i * (1 - i), e * c_prev[rows] * f * (1 - f), e * i * (1 - g * g), gh * tc * o * (1 - o)], axis=1
         )
         dc[:n] = e * f
-        dh[:n] = da[rows] @ U.T
+        dh[:n] = rounded(da[rows], bf16) @ U.T
         _cut(dh, t, counts, reverse, bptt)
         _cut(dc, t, counts, reverse, bptt)

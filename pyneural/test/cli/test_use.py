@@ -126,7 +126,7 @@ def test_demo(tmp_path: Path) -> None:
 
 def test_help_and_version() -> None:
     assert run("--version")[:2] == (0, f"pyneural, version {__version__}\n")
-    for arguments in ([], ["train"], ["evaluate"], ["predict"], ["demo"]):
+    for arguments in ([], ["train"], ["evaluate"], ["predict"], ["demo"], ["profile"]):
         status, stdout, _ = run(*arguments, "--help")
         assert (status, stdout[:6]) == (0, "Usage:")
         assert "..." not in stdout.partition("Commands:")[2], "a summary that is cut off"

@@ -22,8 +22,8 @@ ONE_CASE = {
     "adam_step": "table terms=(1.0, inf, 0.0) rows=some t=1000",
     "affine": "large H=19 bias=True",
     "column_sums": "large",
-    "crf_marginals": "ragged K=5 small known=True counted=True",
-    "crf_path_scores": "ragged K=5 small known=True counted=True",
+    "crf_gradient": "ragged K=5 small known=True scale=0.125",
+    "crf_marginals": "ragged K=5 small known=True",
     "crf_viterbi": "ragged K=5 small known=True",
     "distinct": "repeated",
     "dropout_mask": "large rate=0.3 key=5",
@@ -46,8 +46,8 @@ ONE_CASE = {
 }
 OPTIONAL = {
     "affine": ("b",),
-    "crf_marginals": ("previous", "dstart", "dtransitions", "dend"),
-    "crf_path_scores": ("previous", "marginals", "dstart", "dtransitions", "dend"),
+    "crf_gradient": ("previous",),
+    "crf_marginals": ("previous",),
     "crf_viterbi": ("previous",),
     "gru_backward": ("dy", "dm"),
     "gru_forward": ("c", "h_prev"),
@@ -211,9 +211,9 @@ def test_counts(name: str, fault: str, change: Any) -> None:
         ("momentum_step", "rows", 23),
         ("adam_step", "rows", 23),
         ("softmax_gradient", "targets", 131),
-        ("crf_path_scores", "tags", 5),
+        ("crf_gradient", "tags", 5),
         ("crf_marginals", "previous", 5),
-        ("crf_path_scores", "previous", 5),
+        ("crf_gradient", "previous", 5),
         ("crf_viterbi", "previous", 5),
     ],
 )
@@ -243,10 +243,10 @@ def test_numbers_out_of_range(name: str, key: str, size: int) -> None:
         ("dropout_mask", {"rate": np.nan}, "rate"),
         ("lstm_forward", {"h_prev": None}, "h_prev"),
         ("lstm_forward", {"c_prev": None}, "c_prev"),
-        ("crf_marginals", {"dstart": None}, "dstart"),
-        ("crf_marginals", {"dtransitions": None}, "dtransitions"),
-        ("crf_marginals", {"dend": None}, "dend"),
-        ("crf_path_scores", {"dend": None}, "dend"),
+        ("crf_gradient", {"dend": None}, "dend"),
+        ("crf_gradient", {"scratch": np.zeros(9)}, "scratch"),
+        ("crf_marginals", {"scratch": np.zeros(9)}, "scratch"),
+        ("crf_viterbi", {"scratch": np.zeros(9)}, "scratch"),
         ("sgd_step", {"terms": (1.0, 2.0)}, "terms"),
         ("sgd_step", {"terms": None}, "terms"),
         ("adam_step", {"terms": ("a", 1.0, 0.0)}, "terms"),
@@ -277,7 +277,7 @@ def test_reference_checks_what_a_user_can_get_wrong() -> None:
         ("zero_rows", "rows"),
     ] + [
         ("softmax_gradient", "targets"),
-        ("crf_path_scores", "tags"),
+        ("crf_gradient", "tags"),
     ]:
         for wrong in (-1, 2**40):
             case = arguments(name)

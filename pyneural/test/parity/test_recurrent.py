@@ -77,7 +77,7 @@ def check_recurrent(
     batch = as_batch(network, sequences_of(lengths, module.input_size, rng), None)
     steps = batch.inputs.steps
     given = initial_states(cells, batch, rng) if initial else []
-    loss = network.loss_and_gradient(batch)
+    loss = network.loss_and_gradient(batch, input_gradient=True)
 
     x = leaf(batch.inputs.rows)
     start = (tuple(given) if len(given) == 2 else given[0]) if given else None
@@ -128,7 +128,7 @@ def test_last_step_is_h_n(kind: str, bidirectional: bool, rng: Generator) -> Non
     network = allocated(body, Projection(), rng)
     ties = tie(body, module)
     batch = as_batch(network, sequences_of(LENGTHS["ragged"], 3, rng), None)
-    loss = network.loss_and_gradient(batch)
+    loss = network.loss_and_gradient(batch, input_gradient=True)
 
     x = leaf(batch.inputs.rows)
     final = module(packed_sequence(x, batch.inputs.steps))[1]
@@ -151,7 +151,7 @@ def test_large_gru(rng: Generator) -> None:
     network = Network(Bidirectional(*cells), Projection()).allocate(dtype=np.float64)
     ties = tie(network.body, module)
     batch = as_batch(network, sequences_of(lengths, 37, rng), None)
-    network.loss_and_gradient(batch)
+    network.loss_and_gradient(batch, input_gradient=True)
     x = leaf(batch.inputs.rows)
     y = module(packed_sequence(x, batch.inputs.steps))[0].data
     y.backward(upstream(tuple(y.shape)))

@@ -46,7 +46,7 @@ def test_dense(activation: str | None, rng: Generator) -> None:
     network = allocated(layer, Projection(), rng)
     ties = tie(layer, module)
     rows = rng.standard_normal((11, 6))
-    network.loss_and_gradient(as_batch(network, rows, None))
+    network.loss_and_gradient(as_batch(network, rows, None), input_gradient=True)
     x = leaf(rows)
     y = ACTIVATIONS[activation](module(x))
     y.backward(upstream(tuple(y.shape)))
@@ -76,7 +76,7 @@ def test_embedding(rng: Generator) -> None:
 
 def check_loss(loss: Loss, scores: Array, target: Any, theirs: Callable[[Any, Any], Any]) -> None:
     network = Network(Identity(), loss).allocate(dtype=np.float64)
-    ours = network.loss_and_gradient(as_batch(network, scores, target))
+    ours = network.loss_and_gradient(as_batch(network, scores, target), input_gradient=True)
     x = leaf(scores)
     their_loss = theirs(x, torch.from_numpy(target))
     their_loss.backward()

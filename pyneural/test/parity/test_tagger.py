@@ -43,7 +43,7 @@ def mask_of(steps: Steps) -> Any:
 def check_crf(network: Network, batch: Batch, crf: Any, emissions: Any, ties: list[Tie]) -> None:
     """Loss, and what pytorch-crf decodes against what pyneural does; leaves the gradients in the modules."""
     steps = batch.inputs.steps
-    loss = network.loss_and_gradient(batch)
+    loss = network.loss_and_gradient(batch, input_gradient=True)
     scores = padded(emissions, steps)
     their_loss = -crf(
         scores,

@@ -7,99 +7,102 @@ from itertools import product
 
 import numpy as np
 
-from pyneural.test.kernels.cases.draw import BATCHES, BOTH, Arguments, Cases, Draw, counts_of, unset
+from pyneural.test.kernels.cases.draw import BATCHES, BOTH, LARGE, Arguments, Cases, Draw, counts_of, unset
 
 # What each kernel writes.
 WRITES = {
-    "crf_marginals": ("logZ", "marginals", "dstart", "dtransitions", "dend"),
-    "crf_path_scores": ("path_scores", "marginals", "dstart", "dtransitions", "dend"),
+    "crf_gradient": ("losses", "dscores", "dstart", "dtransitions", "dend"),
+    "crf_marginals": ("logZ", "marginals"),
     "crf_viterbi": ("tags", "path_scores"),
 }
+
+# How far the transitions span: from 300 on the compiled kernels must see for themselves whether probabilities serve a
+# sequence, or do it again in logarithms (`crf_lanes.h`).
+SPANS = {"span of 299": 299.0, "span of 301": 301.0, "span of 600": 600.0}
+# What some transitions, starts and ends are, in a batch with scores of 300 in every other row
+FAR = {f"far at {low:g}": low for low in (-280.0, -400.0, -1e4, -np.inf)}
+OF_ONE_LABEL = ("small", "scores of 1e4", "ties")
+KINDS = (*OF_ONE_LABEL, "scores of 1e6", "barred", "barred start", "a NaN", *SPANS, *FAR)
 
 
 def _chains(draw: Draw) -> Iterator[tuple[str, int, int, int, Arguments]]:
     """(label, N, B, K, the arguments that the three kernels have in common)."""
-    kinds = ("small", "scores of 1e4", "ties", "barred", "barred start")
-    for (size, lengths), K, kind, known in product(BATCHES.items(), (1, 5, 19), kinds, BOTH):
-        if (kind.startswith("barred") and K == 1) or (size == "large") != (K == 19):
+    for (size, lengths), K, kind, known in product(BATCHES.items(), (1, 5, 19), KINDS, BOTH):
+        if (kind not in OF_ONE_LABEL and K == 1) or (size == "large") != (K == 19):
             continue
-        N, B = sum(lengths), len(lengths)
-        scale = 1e4 if kind == "scores of 1e4" else 1
-        model = [draw.normal(*s, scale=scale) for s in ((N, K), (K,), (K, K), (K,))]
-        if kind == "ties":
-            model = [np.rint(x) for x in model]
-        scores, start, transitions, end = model
-        if kind == "barred":  # a label without a way in, one without a way out, and two that may not meet
-            transitions[:, 1], transitions[0, :1], transitions[2, :], end[3] = (
-                -np.inf,
-                -np.inf,
-                -np.inf,
-                -np.inf,
-            )
-            transitions[2, 4] = 0
-        if kind == "barred start":
-            start[1:] = -np.inf
-        previous = draw.integers(-1, K, B) if known else None
-        if previous is not None and kind == "barred":
-            previous[previous == 2] = -1
-        yield (
-            f"{size} {K=} {kind} {known=}",
-            N,
-            B,
-            K,
-            {
-                "scores": scores,
-                "start": start,
-                "transitions": transitions,
-                "end": end,
-                "counts": counts_of(lengths),
-                "previous": previous,
-            },
-        )
+        yield _chain(draw, size, lengths, K, kind, known)
+    for K, (size, lengths), known in product((1, 2, 9, 17, 40), WIDE.items(), BOTH):
+        yield _chain(draw, size, lengths, K, "small", known)
 
 
-def _expected_counts(draw: Draw, K: int) -> Arguments:
-    """Float64 whatever the dtype, and added to."""
-    return {name: draw.rng.normal(size=s) for name, s in (("dstart", K), ("dtransitions", (K, K)), ("dend", K))}
+WIDE = {"one of 9": [9], "nine": [7, 7, 6, 6, 6, 5, 3, 3, 1], "large": LARGE}
 
 
-NO_COUNTS: Arguments = {"dstart": None, "dtransitions": None, "dend": None}
+def _chain(
+    draw: Draw, size: str, lengths: list[int], K: int, kind: str, known: bool
+) -> tuple[str, int, int, int, Arguments]:
+    N, B = sum(lengths), len(lengths)
+    scale = 1e4 if kind == "scores of 1e4" else 1
+    model = [draw.normal(*s, scale=scale) for s in ((N, K), (K,), (K, K), (K,))]
+    if kind == "ties":
+        model = [np.rint(x) for x in model]
+    scores, start, transitions, end = model
+    if kind == "scores of 1e6":
+        scores, start, end = 1e6 * scores, 1e6 * start, 1e6 * end
+    if kind == "a NaN":
+        scores[N // 2 :][:1, 0] = np.nan
+    if kind == "barred":  # a label without a way in, one without a way out, and two that may not meet
+        transitions[:, 1], transitions[0, :1], transitions[2, :], end[3] = -np.inf, -np.inf, -np.inf, -np.inf
+        transitions[2, 4] = 0
+    if kind == "barred start":
+        start[1:] = -np.inf
+    if kind in SPANS:
+        transitions = draw.rng.uniform(0, SPANS[kind], (K, K)).astype(draw.dtype)
+        transitions.flat[[0, -1]] = 0, SPANS[kind]
+        scores = scores * draw.dtype(100)
+    if kind in FAR:
+        for x in (start, transitions, end):
+            x[draw.rng.random(x.shape) < 0.4] = FAR[kind]
+        start[0] = transitions[0, :] = transitions[:, 0] = end[0] = 0  # there is always a way by label 0
+        scores[1::2] *= 300
+    previous = draw.integers(-1, K, B) if known else None
+    if previous is not None and kind == "barred":
+        previous[previous == 2] = -1
+    shared = {
+        "scores": scores,
+        "start": start,
+        "transitions": transitions,
+        "end": end,
+        "counts": counts_of(lengths),
+        "previous": previous,
+    }
+    return f"{size} {K=} {kind} {known=}", N, B, K, shared
+
+
+def _scratch(shared: Arguments, K: int) -> Arguments:
+    return {"scratch": unset(8 * (len(shared["counts"]) + K + 5) * (2 * K + 9))}
 
 
 def crf_marginals(dtype: type) -> Cases:
     draw = Draw(dtype)
     for label, N, B, K, shared in _chains(draw):
-        scratch = 3 * K + (len(shared["counts"]) + 1) * K * K
-        for counted in BOTH:
-            yield (
-                f"{label} {counted=}",
-                shared
-                | {"logZ": unset(B), "marginals": draw.unset(N, K)}
-                | (_expected_counts(draw, K) if counted else NO_COUNTS)
-                | {"scratch": unset(scratch)},
-            )
+        yield label, shared | {"logZ": unset(B), "marginals": draw.unset(N, K)} | _scratch(shared, K)
 
 
-def crf_path_scores(dtype: type) -> Cases:
+def crf_gradient(dtype: type) -> Cases:
     draw = Draw(dtype)
     for label, N, B, K, shared in _chains(draw):
-        for counted in BOTH:
+        for scale in (1.0, 0.125):
             yield (
-                f"{label} {counted=}",
+                f"{label} {scale=}",
                 shared
-                | {"tags": draw.integers(0, K, N), "path_scores": unset(B)}
-                | {"marginals": draw.unit(N, K) if counted else None}
-                | (_expected_counts(draw, K) if counted else NO_COUNTS),
+                | {"tags": draw.integers(0, K, N), "scale": scale, "losses": unset(B), "dscores": draw.unset(N, K)}
+                | {"dstart": draw.unset(K), "dtransitions": draw.unset(K, K), "dend": draw.unset(K)}
+                | _scratch(shared, K),
             )
 
 
 def crf_viterbi(dtype: type) -> Cases:
     draw = Draw(dtype)
     for label, N, B, K, shared in _chains(draw):
-        T = len(shared["counts"])
-        yield (
-            label,
-            shared
-            | {"tags": np.full(N, -7, np.int64), "path_scores": unset(B)}
-            | {"scratch": unset(2 * K), "pointers": np.full(T * K, -7, np.int64)},
-        )
+        yield label, shared | {"tags": np.full(N, -7, np.int64), "path_scores": unset(B)} | _scratch(shared, K)

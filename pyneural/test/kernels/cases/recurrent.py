@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyneural.kernels.sizes import cell_scratch
 from pyneural.test.kernels.cases.draw import BATCHES, BOTH, Cases, Draw, counts_of
 
 # What each kernel writes.
@@ -45,6 +46,7 @@ def rnn_forward(dtype: type) -> Cases:
                 "kind": kind,
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
+                "scratch": draw.unset(cell_scratch(1, H)),
             },
         )
 
@@ -64,7 +66,7 @@ def rnn_backward(dtype: type) -> Cases:
                 "kind": kind,
                 "bptt": bptt,
                 "da": draw.unset(N, H),
-                "scratch": draw.unset(H * H),
+                "scratch": draw.unset(cell_scratch(1, H)),
             },
         )
 
@@ -84,7 +86,7 @@ def gru_forward(dtype: type) -> Cases:
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
                 "m": draw.unset(N, H),
-                "scratch": draw.unset(B * 3 * H),
+                "scratch": draw.unset(cell_scratch(3, H)),
             },
         )
 
@@ -103,10 +105,11 @@ def gru_backward(dtype: type) -> Cases:
                 "dh": draw.normal(B, H),
                 "counts": counts,
                 "reverse": reverse,
+                "reset_after": reset_after,
                 "bptt": bptt,
                 "da": draw.unset(N, 3 * H),
-                "dm": draw.unset(N, H) if reset_after else None,
-                "scratch": draw.unset(3 * H * H + B * 3 * H),
+                "dm": draw.unset(N, H),
+                "scratch": draw.unset(cell_scratch(3, H)),
             },
         )
 
@@ -127,7 +130,7 @@ def lstm_forward(dtype: type) -> Cases:
                 "h_prev": draw.unset(N, H) if kept else None,
                 "c_prev": draw.unset(N, H) if kept else None,
                 "tanh_c": draw.unset(N, H),
-                "scratch": draw.unset(B * 4 * H),
+                "scratch": draw.unset(cell_scratch(4, H)),
             },
         )
 
@@ -149,6 +152,6 @@ def lstm_backward(dtype: type) -> Cases:
                 "reverse": reverse,
                 "bptt": bptt,
                 "da": draw.unset(N, 4 * H),
-                "scratch": draw.unset(4 * H * H),
+                "scratch": draw.unset(cell_scratch(4, H)),
             },
         )

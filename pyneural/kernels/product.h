@@ -1,0 +1,172 @@
+/* Matrix products of small and medium size: C (M, N) = C0 + A (M, K) B (K, N), without BLAS.
+ *
+ * B is packed into panels of PANEL columns, K rows of one after the other, zeros filling the last: what the inner
+ * loop reads is contiguous, and a matrix used many times (recurrent weights) is packed once. A is read where it lies,
+ * a number at a time, so it may be transposed. The tile of ROWS x PANEL results stays in registers for all of K. */
+
+#ifndef PYNEURAL_PRODUCT
+#define PYNEURAL_PRODUCT
+#if defined(__AVX512F__) || defined(__aarch64__) /* 32 vector registers, or 16 */
+enum { TILE_ROWS = 8 };
+#else
+enum { TILE_ROWS = 4 };
+#endif
+enum { TILE_VECTORS = 3, DEPTH = 256 }; /* DEPTH: a panel of so many rows stays in the second cache, at worst */
+#endif
+#define PANEL (TILE_VECTORS * LANES)
+#undef HAS_BF16
+#define HAS_BF16(wanted) (!DOUBLE && (wanted) && kernels_bf16 != NULL)
+
+/* Where the sums of a product start: at zero (NULL), at C itself, or at a row of biases (stride 0). */
+typedef struct {
+    const REAL *at;
+    index_t stride;
+} FN(origin);
+
+/* C rows [0, rows) x `vectors` vectors, of which the last holds `last` columns. a(i, k) = a[i * down + k * along]. */
+ALWAYS_INLINE void FN(tile)(const int rows, const int vectors, index_t K, const REAL *a, index_t down, index_t along,
+                            const REAL *b, index_t ldb, FN(origin) from, REAL *c, index_t ldc, index_t last) {
+    FN(vec) sum[TILE_ROWS][TILE_VECTORS];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = !from.at              ? FN(zero)()
+                        : v < vectors - 1 ? FN(load)(from.at + i * from.stride + v * LANES)
+                                              : FN(load_first)(from.at + i * from.stride + v * LANES, last);
+    for (index_t k = 0; k < K; k++, a += along, b += ldb) {
+        FN(vec) row[TILE_VECTORS];
+        for (int v = 0; v < vectors; v++) row[v] = FN(load)(b + v * LANES);
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < vectors; v++) sum[i][v] += a[i * down] * row[v];
+    }
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            if (v < vectors - 1)
+                FN(store)(c + i * ldc + v * LANES, sum[i][v]);
+            else
+                FN(store_first)(c + i * ldc + v * LANES, sum[i][v], last);
+}
+
+/* The same for sizes known only now: one compiled tile for each. */
+static void FN(tile_of)(index_t rows, index_t vectors, index_t K, const REAL *a, index_t down, index_t along,
+                        const REAL *b, index_t ldb, FN(origin) from, REAL *c, index_t ldc, index_t last) {
+#define TILE(r, v)                                                          \
+    case (r) * 4 + (v):                                                     \
+        FN(tile)(r, v, K, a, down, along, b, ldb, from, c, ldc, last); \
+        break;
+#define TILES(r) TILE(r, 1) TILE(r, 2) TILE(r, 3)
+    switch (rows * 4 + vectors) {
+        TILES(1)
+        TILES(2)
+        TILES(3)
+        TILES(4)
+#if defined(__AVX512F__) || defined(__aarch64__)
+        TILES(5)
+        TILES(6)
+        TILES(7)
+        TILES(8)
+#endif
+    }
+#undef TILES
+#undef TILE
+}
+
+/* C (M, width) from one panel of B, its rows in blocks of nearly equal height. */
+static void FN(panel_product)(index_t M, index_t K, const REAL *a, index_t down, index_t along, const REAL *panel,
+                              index_t width, FN(origin) from, REAL *c, index_t ldc) {
+    const index_t vectors = (width + LANES - 1) / LANES, blocks = (M + TILE_ROWS - 1) / TILE_ROWS;
+    for (index_t block = 0, i = 0; block < blocks; block++) {
+        const index_t rows = (M - i + blocks - block - 1) / (blocks - block);
+        const FN(origin) here = {from.at ? from.at + i * from.stride : NULL, from.stride};
+        FN(tile_of)(rows, vectors, K, a + i * down, down, along, panel, vectors * LANES, here, c + i * ldc, ldc,
+                    width - (vectors - 1) * LANES);
+        i += rows;
+    }
+}
+
+/* B (K, width), b(k, j) = b[k * down + j * along], as one panel. */
+static void FN(pack_panel)(index_t K, index_t width, const REAL *b, index_t down, index_t along, REAL *panel) {
+    const index_t padded = (width + LANES - 1) / LANES * LANES;
+    if (along == 1) {
+        for (index_t k = 0; k < K; k++, panel += padded)
+            for (index_t j = 0; j < width; j += LANES)
+                FN(store)(panel + j, FN(load_first)(b + k * down + j, width - j));
+        return;
+    }
+    /* columns of B are rows in memory: square blocks are turned in registers */
+    for (index_t j = 0; j < width; j += LANES)
+        for (index_t k = 0; k < K; k += LANES)
+            FN(turn)(K - k, width - j, b + k * down + j * along, down, along, panel + k * padded + j, padded);
+}
+
+/* The parts in which K rows of B are gone through. */
+static inline index_t FN(depth_of)(index_t K) {
+    const index_t parts = (K + DEPTH - 1) / DEPTH;
+    return (K + parts - 1) / parts;
+}
+
+static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along, const REAL *b,
+                        index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
+    ALIGNED REAL panel[DEPTH * 3 * VECTOR_BYTES / sizeof(REAL)];
+    const index_t depth = FN(depth_of)(K);
+    for (index_t k = 0; k < K; k += depth) {
+        const index_t deep = K - k < depth ? K - k : depth;
+        for (index_t j = 0; j < N; j += PANEL) {
+            const index_t width = N - j < PANEL ? N - j : PANEL;
+            const FN(origin) start = {k ? c + j : from.at ? from.at + j : NULL, k ? ldc : from.stride};
+            FN(pack_panel)(deep, width, b + k * b_down + j * b_along, b_down, b_along, panel);
+            FN(panel_product)(M, deep, a + k * a_along, a_down, a_along, panel, width, start, c + j, ldc);
+        }
+    }
+}
+
+/* A matrix (K, N) packed whole, for many products: parts of at most DEPTH rows, each the panels of its columns. */
+typedef struct {
+    index_t K, N;
+    const REAL *data;
+    int bf16; /* packed by and for kernels_bf16 */
+} FN(packed);
+
+/* Packs into `room`, which is moved past it: at most (K + 16) (N + 16) numbers. */
+static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, index_t along, int bf16, REAL **room) {
+    REAL *data = (REAL *)(((uintptr_t)*room + 63) & ~(uintptr_t)63); /* vectors then lie within lines of the cache */
+    const FN(packed) whole = {K, N, data, HAS_BF16(bf16)};
+#if !DOUBLE
+    if (whole.bf16) {
+        kernels_bf16->pack(K, N, b, down, along, data);
+        *room = data + (K + 32) * (N + 16) / 2;
+        return whole;
+    }
+#endif
+    const index_t depth = FN(depth_of)(K);
+    for (index_t k = 0; k < K; k += depth) {
+        const index_t deep = K - k < depth ? K - k : depth;
+        for (index_t j = 0; j < N; j += PANEL) {
+            const index_t width = N - j < PANEL ? N - j : PANEL;
+            FN(pack_panel)(deep, width, b + k * down + j * along, down, along, data);
+            data += deep * ((width + LANES - 1) / LANES * LANES);
+        }
+    }
+    *room = data;
+    return whole;
+}
+
+/* C (M, N) += A (M, K) B, with the rows of A one after the other at a distance of lda. */
+static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+#if !DOUBLE
+    if (B.bf16) {
+        kernels_bf16->add_product(M, B.N, B.K, a, lda, B.data, c, ldc);
+        return;
+    }
+#endif
+    const index_t depth = FN(depth_of)(B.K);
+    const REAL *panel = B.data;
+    for (index_t k = 0; k < B.K; k += depth) {
+        const index_t deep = B.K - k < depth ? B.K - k : depth;
+        for (index_t j = 0; j < B.N; j += PANEL) {
+            const index_t width = B.N - j < PANEL ? B.N - j : PANEL;
+            const FN(origin) from = {c + j, ldc};
+            FN(panel_product)(M, deep, a + k, lda, 1, panel, width, from, c + j, ldc);
+            panel += deep * ((width + LANES - 1) / LANES * LANES);
+        }
+    }
+}
