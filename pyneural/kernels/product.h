@@ -11,7 +11,13 @@ enum { TILE_ROWS = 8 };
 #else
 enum { TILE_ROWS = 4 };
 #endif
-enum { TILE_VECTORS = 3, DEPTH = 256 }; /* DEPTH: a panel of so many rows stays in the second cache, at worst */
+enum {
+    TILE_VECTORS = 3,
+    DEPTH = 256,              /* a panel of so many rows stays near: in the first cache or the second */
+    IN_PLACE_ROWS = 32,
+    BLOCK_ROWS = 64,          /* so do this many rows of A and of C, while all panels pass */
+    PACKED_BYTES = 256 * 1024 /* of B are packed at a time */
+};
 #endif
 #define PANEL (TILE_VECTORS * LANES)
 #undef HAS_BF16
@@ -28,10 +34,10 @@ ALWAYS_INLINE void FN(tile)(const int rows, const int vectors, index_t K, const 
                             const REAL *b, index_t ldb, FN(origin) from, REAL *c, index_t ldc, index_t last) {
     FN(vec) sum[TILE_ROWS][TILE_VECTORS];
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = !from.at              ? FN(zero)()
-                        : v < vectors - 1 ? FN(load)(from.at + i * from.stride + v * LANES)
-                                              : FN(load_first)(from.at + i * from.stride + v * LANES, last);
+        for (int v = 0; v < vectors; v++) {
+            sum[i][v] = FN(zero)();
+            PREFETCH(c + i * ldc + v * LANES); /* C comes from afar, and is wanted only when the sums are done */
+        }
     for (index_t k = 0; k < K; k++, a += along, b += ldb) {
         FN(vec) row[TILE_VECTORS];
         for (int v = 0; v < vectors; v++) row[v] = FN(load)(b + v * LANES);
@@ -39,11 +45,11 @@ ALWAYS_INLINE void FN(tile)(const int rows, const int vectors, index_t K, const 
             for (int v = 0; v < vectors; v++) sum[i][v] += a[i * down] * row[v];
     }
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++)
-            if (v < vectors - 1)
-                FN(store)(c + i * ldc + v * LANES, sum[i][v]);
-            else
-                FN(store_first)(c + i * ldc + v * LANES, sum[i][v], last);
+        for (int v = 0; v < vectors; v++) {
+            const index_t n = v < vectors - 1 ? LANES : last;
+            if (from.at) sum[i][v] += FN(load_first)(from.at + i * from.stride + v * LANES, n);
+            FN(store_first)(c + i * ldc + v * LANES, sum[i][v], n);
+        }
 }
 
 /* The same for sizes known only now: one compiled tile for each. */
@@ -70,32 +76,43 @@ static void FN(tile_of)(index_t rows, index_t vectors, index_t K, const REAL *a,
 #undef TILE
 }
 
-/* C (M, width) from one panel of B, its rows in blocks of nearly equal height. */
-static void FN(panel_product)(index_t M, index_t K, const REAL *a, index_t down, index_t along, const REAL *panel,
-                              index_t width, FN(origin) from, REAL *c, index_t ldc) {
-    const index_t vectors = (width + LANES - 1) / LANES, blocks = (M + TILE_ROWS - 1) / TILE_ROWS;
-    for (index_t block = 0, i = 0; block < blocks; block++) {
-        const index_t rows = (M - i + blocks - block - 1) / (blocks - block);
-        const FN(origin) here = {from.at ? from.at + i * from.stride : NULL, from.stride};
-        FN(tile_of)(rows, vectors, K, a + i * down, down, along, panel, vectors * LANES, here, c + i * ldc, ldc,
-                    width - (vectors - 1) * LANES);
-        i += rows;
+/* C (M, N) from panels of B: the rows in blocks of nearly equal height, as many to a tile as registers hold. ldb is 0
+ * for panels that are packed; where B is read as it lies, all panels whole, it is the distance of its rows. */
+static void FN(panels_product)(index_t M, index_t N, index_t K, const REAL *a, index_t down, index_t along,
+                               const REAL *panel, index_t ldb, FN(origin) from, REAL *c, index_t ldc) {
+    const index_t blocks = (M + TILE_ROWS - 1) / TILE_ROWS;
+    for (index_t j = 0; j < N; j += PANEL) {
+        const index_t width = N - j < PANEL ? N - j : PANEL, vectors = (width + LANES - 1) / LANES;
+        for (index_t block = 0, i = 0; block < blocks; block++) {
+            const index_t rows = (M - i + blocks - block - 1) / (blocks - block);
+            const FN(origin) here = {from.at ? from.at + i * from.stride + j : NULL, from.stride};
+            FN(tile_of)(rows, vectors, K, a + i * down, down, along, panel, ldb ? ldb : vectors * LANES, here, c + i * ldc + j,
+                        ldc, width - (vectors - 1) * LANES);
+            i += rows;
+        }
+        panel += ldb ? PANEL : K * vectors * LANES;
     }
 }
 
-/* B (K, width), b(k, j) = b[k * down + j * along], as one panel. */
-static void FN(pack_panel)(index_t K, index_t width, const REAL *b, index_t down, index_t along, REAL *panel) {
-    const index_t padded = (width + LANES - 1) / LANES * LANES;
+/* B (K, N), b(k, j) = b[k * down + j * along], as panels. */
+static void FN(pack_panels)(index_t K, index_t N, const REAL *b, index_t down, index_t along, REAL *panels) {
     if (along == 1) {
-        for (index_t k = 0; k < K; k++, panel += padded)
-            for (index_t j = 0; j < width; j += LANES)
-                FN(store)(panel + j, FN(load_first)(b + k * down + j, width - j));
+        for (index_t k = 0; k < K; k++)
+            for (index_t j = 0; j < N; j += PANEL) {
+                const index_t width = N - j < PANEL ? N - j : PANEL, padded = (width + LANES - 1) / LANES * LANES;
+                for (index_t v = 0; v < width; v += LANES)
+                    FN(store)(panels + K * j + k * padded + v, FN(load_first)(b + k * down + j + v, width - v));
+            }
         return;
     }
     /* columns of B are rows in memory: square blocks are turned in registers */
-    for (index_t j = 0; j < width; j += LANES)
-        for (index_t k = 0; k < K; k += LANES)
-            FN(turn)(K - k, width - j, b + k * down + j * along, down, along, panel + k * padded + j, padded);
+    for (index_t j = 0; j < N; j += PANEL) {
+        const index_t width = N - j < PANEL ? N - j : PANEL, padded = (width + LANES - 1) / LANES * LANES;
+        for (index_t v = 0; v < width; v += LANES)
+            for (index_t k = 0; k < K; k += LANES)
+                FN(turn)(K - k, width - v, b + k * down + (j + v) * along, down, along, panels + K * j + k * padded + v,
+                         padded);
+    }
 }
 
 /* The parts in which K rows of B are gone through. */
@@ -106,15 +123,28 @@ static inline index_t FN(depth_of)(index_t K) {
 
 static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along, const REAL *b,
                         index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
-    ALIGNED REAL panel[DEPTH * 3 * VECTOR_BYTES / sizeof(REAL)];
-    const index_t depth = FN(depth_of)(K);
+    ALIGNED REAL panels[PACKED_BYTES / sizeof(REAL)];
+    if (M <= IN_PLACE_ROWS && b_along == 1 && K * PANEL <= PACKED_BYTES / (index_t)sizeof(REAL)) { /* too few rows to pack for; but for a ragged last panel */
+        const index_t whole = N / PANEL * PANEL;
+        FN(panels_product)(M, whole, K, a, a_down, a_along, b, b_down, from, c, ldc);
+        FN(pack_panels)(K, N - whole, b + whole, b_down, 1, panels);
+        if (from.at) from.at += whole;
+        FN(panels_product)(M, N - whole, K, a, a_down, a_along, panels, 0, from, c + whole, ldc);
+        return;
+    }
+    const index_t depth = FN(depth_of)(K), room = PACKED_BYTES / (index_t)sizeof(REAL) / depth / PANEL * PANEL;
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;
-        for (index_t j = 0; j < N; j += PANEL) {
-            const index_t width = N - j < PANEL ? N - j : PANEL;
-            const FN(origin) start = {k ? c + j : from.at ? from.at + j : NULL, k ? ldc : from.stride};
-            FN(pack_panel)(deep, width, b + k * b_down + j * b_along, b_down, b_along, panel);
-            FN(panel_product)(M, deep, a + k * a_along, a_down, a_along, panel, width, start, c + j, ldc);
+        for (index_t j = 0; j < N; j += room) {
+            const index_t columns = N - j < room ? N - j : room;
+            FN(pack_panels)(deep, columns, b + k * b_down + j * b_along, b_down, b_along, panels);
+            for (index_t i = 0; i < M; i += BLOCK_ROWS) {
+                const index_t rows = M - i < BLOCK_ROWS ? M - i : BLOCK_ROWS;
+                const FN(origin) first = {from.at ? from.at + i * from.stride + j : NULL, from.stride};
+                REAL *const here = c + i * ldc + j;
+                FN(panels_product)(rows, columns, deep, a + i * a_down + k * a_along, a_down, a_along, panels, 0,
+                                   k ? (FN(origin)){here, ldc} : first, here, ldc);
+            }
         }
     }
 }
@@ -137,14 +167,11 @@ static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, in
         return whole;
     }
 #endif
-    const index_t depth = FN(depth_of)(K);
+    const index_t depth = FN(depth_of)(K), padded = (N + LANES - 1) / LANES * LANES;
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;
-        for (index_t j = 0; j < N; j += PANEL) {
-            const index_t width = N - j < PANEL ? N - j : PANEL;
-            FN(pack_panel)(deep, width, b + k * down + j * along, down, along, data);
-            data += deep * ((width + LANES - 1) / LANES * LANES);
-        }
+        FN(pack_panels)(deep, N, b + k * down, down, along, data);
+        data += deep * padded;
     }
     *room = data;
     return whole;
@@ -158,15 +185,9 @@ static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B,
         return;
     }
 #endif
-    const index_t depth = FN(depth_of)(B.K);
-    const REAL *panel = B.data;
+    const index_t depth = FN(depth_of)(B.K), padded = (B.N + LANES - 1) / LANES * LANES;
     for (index_t k = 0; k < B.K; k += depth) {
         const index_t deep = B.K - k < depth ? B.K - k : depth;
-        for (index_t j = 0; j < B.N; j += PANEL) {
-            const index_t width = B.N - j < PANEL ? B.N - j : PANEL;
-            const FN(origin) from = {c + j, ldc};
-            FN(panel_product)(M, deep, a + k, lda, 1, panel, width, from, c + j, ldc);
-            panel += deep * ((width + LANES - 1) / LANES * LANES);
-        }
+        FN(panels_product)(M, B.N, deep, a + k, lda, 1, B.data + k * padded, 0, (FN(origin)){c, ldc}, c, ldc);
     }
 }

@@ -9,6 +9,7 @@
 #define VECTOR_BYTES 0
 #define ALWAYS_INLINE static __forceinline
 #define ALIGNED
+#define PREFETCH(p) ((void)0)
 #elif defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__AVX2__)
@@ -19,6 +20,7 @@
 #if defined(__GNUC__)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define ALIGNED __attribute__((aligned(64)))
+#define PREFETCH(p) __builtin_prefetch(p, 1)
 #endif
 /* Calls f(n, ...) for the vectors of a row of `size` numbers; `j` in the arguments is where each one starts. */
 #define EACH_VECTOR(size, f, ...)                                \
