@@ -90,7 +90,7 @@ if BF16:
     libraries.append(library("pyneural_bf16_avx512", ["bf16_avx512.c"], bf16_flags))
     libraries.append(library("pyneural_bf16_amx", ["bf16_amx.c"], [*bf16_flags, "-mamx-tile", "-mamx-bf16"]))
 if BF16 and DEBUG:
-    libraries.append(library("pyneural_bf16_emulated", ["bf16_amx.c"], [*bf16_flags, "-DAMX_EMULATED"]))
+    libraries.append(library("pyneural_bf16_emulated", ["bf16_amx_emulated.c"], bf16_flags))
 
 extensions = [
     Extension(
