@@ -1,0 +1,178 @@
+"""Interleaved runs: pyneural, the machine's own rates and every peer by turns, so that what else the machine does falls
+on all of them alike. A turn is a few steps, so that each finds its own data in the caches, as in training."""
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cases import Case, Problem, Skipped, build
+from benchmarks.floor import floor_ms, work_of
+from benchmarks.peers import FRAMEWORKS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a case is measured in all, and how long a turn is."""
+
+    quick: bool
+    seconds: float
+    turn_ms: float
+    rounds: int
+
+
+FULL, QUICK = Effort(False, 10.0, 60.0, 8), Effort(True, 0.25, 8.0, 2)
+
+
+class Worker:
+    """A process that runs steps when told to (see `worker`)."""
+
+    def __init__(self, peer: str, threads: int) -> None:
+        self.peer = peer
+        count = str(threads)
+        environment = os.environ | {
+            "OMP_NUM_THREADS": count,
+            "MKL_NUM_THREADS": count,
+            # pyneural shares batches out over threads and leaves its BLAS at one
+            "OPENBLAS_NUM_THREADS": count if peer == "machine" else "1",
+            "NPROC": count,  # XLA's thread pool
+            "JAX_PLATFORMS": "cpu",
+        }
+        if threads == 1:
+            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        self.said = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", peer, count],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True, env=environment, cwd=ROOT,
+        )  # fmt: skip
+
+    def tell(self, **request: Any) -> None:
+        assert self.process.stdin
+        with contextlib.suppress(BrokenPipeError):  # then there will be no answer
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        assert self.process.stdout
+        if line := self.process.stdout.readline():
+            return json.loads(line)  # type: ignore[no-any-return]
+        self.said.seek(0)
+        return {"error": f"its process ended with {self.process.wait()}: {self.said.read()[-2000:]}"}
+
+    def run(self, count: int) -> dict[str, Any]:
+        self.tell(do="run", count=count)
+        return self.answer()
+
+    def close(self) -> None:
+        assert self.process.stdin and self.process.stdout
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.said.close()
+
+
+class Workers:
+    """One process a peer and number of threads, kept from case to case."""
+
+    def __init__(self) -> None:
+        self.running: dict[tuple[str, int], Worker] = {}
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.running.values():
+            worker.close()
+
+    def of(self, threads: int) -> dict[str, Worker]:
+        for peer in ("pyneural", "machine", *FRAMEWORKS):
+            ended = (peer, threads) in self.running and self.running[peer, threads].process.poll() is not None
+            if ended or (peer, threads) not in self.running:
+                self.running[peer, threads] = Worker(peer, threads)
+        return {peer: self.running[peer, threads] for peer in ("pyneural", "machine", *FRAMEWORKS)}
+
+
+def measure(case: Case, threads: int, workers: dict[str, Worker], effort: Effort) -> dict[str, Any]:
+    """The record of a case."""
+    try:
+        problem = build(case)
+    except Skipped as reason:
+        return record(case, threads) | {"skipped": str(reason)}
+    for worker in workers.values():
+        worker.tell(do="prepare", case=case.name, quick=effort.quick)
+    prepared = {peer: worker.answer() for peer, worker in workers.items()}
+    ready = {peer: worker for peer, worker in workers.items() if "chosen" in prepared[peer]}
+    times, cores = by_turns(ready, effort)
+    return record(case, threads) | figures(problem, times) | {
+        "forms": {peer: reply["forms"] for peer, reply in prepared.items() if reply.get("forms")},
+        "chosen": {peer: reply["chosen"] for peer, reply in prepared.items() if reply.get("chosen")},
+        "absent": {peer: reply["absent"] for peer, reply in prepared.items() if "absent" in reply},
+        "errors": {peer: reply["error"] for peer, reply in prepared.items() if "error" in reply},
+        "cores": {peer: round(number, 2) for peer, number in cores.items() if peer != "machine"},
+    }  # fmt: skip
+
+
+def record(case: Case, threads: int) -> dict[str, Any]:
+    return {"case": case.name, "pyneural_ms": None, "peers": {}, "floor_ms": None, "threads": threads}
+
+
+Times = dict[str, dict[str, list[float]]]
+
+
+def by_turns(ready: dict[str, Worker], effort: Effort) -> tuple[Times, dict[str, float]]:
+    """Milliseconds of every step by peer and field, and how many cores each peer kept busy at the most."""
+    counts, times, cores = {}, {}, {}
+    for peer, worker in ready.items():
+        shortest = min(worker.run(3)["times"][""]) if peer != "machine" else effort.turn_ms / 2
+        counts[peer] = min(max(round(effort.turn_ms / shortest), 2), 300)
+        times[peer], cores[peer] = {}, 0.0
+    end, rounds = time.perf_counter() + effort.seconds, 0
+    while rounds < effort.rounds or time.perf_counter() < end:
+        for peer, worker in ready.items():
+            reply = worker.run(counts[peer])
+            cores[peer] = max(cores[peer], reply["cores"])
+            for field, some in reply["times"].items():
+                times[peer].setdefault(field, []).extend(some)
+        rounds += 1
+    return times, cores
+
+
+def figures(problem: Problem, times: Times) -> dict[str, Any]:
+    """Minima and medians, ratios to pyneural, and the share of the floor."""
+    machine = times.pop("machine", {})
+    best = {peer: min(fields[""]) for peer, fields in times.items()}
+    medians = {peer: statistics.median(fields[""]) for peer, fields in times.items()}
+    if "dynet_autobatch" in best:  # two ways to use one peer: its faster one counts
+        faster = min(("dynet", "dynet_autobatch"), key=lambda peer: best.get(peer, float("inf")))
+        best["dynet"], medians["dynet"] = best[faster], medians[faster]
+        del best["dynet_autobatch"], medians["dynet_autobatch"]
+    ours = best.pop("pyneural", None)
+    found: dict[str, Any] = {"pyneural_ms": ours, "peers": best, "pyneural_median_ms": medians.pop("pyneural", None)}
+    found["peers_median_ms"] = medians
+    for field, some in times.get("pyneural", {}).items():
+        if field:
+            found[field] = min(some)
+    work = work_of(problem)
+    if work is not None and machine:
+        found["floor_ms"] = floor_ms(work, {name: min(some) for name, some in machine.items()})
+        found["sgemm_gflops"] = round(2 * 1024**3 / min(machine["sgemm"]) / 1e6, 1)
+    if ours is None:
+        return found
+    found["ratios"] = {peer: round(ms / ours, 2) for peer, ms in best.items()}
+    if "pyneural_reset_before_ms" in found and "dynet" in best:  # the same function as DyNet's
+        found["ratios"]["dynet"] = round(best["dynet"] / found["pyneural_reset_before_ms"], 2)
+    if found.get("floor_ms"):
+        found["floor_share"] = round(found["floor_ms"] / ours, 3)
+    if problem.case.kind == "predict":
+        found["tokens_per_second"] = round(1e3 * problem.batches[0].items / ours)
+    return found

@@ -1,0 +1,165 @@
+"""A process that runs the steps of one peer when it is told to: `python -m benchmarks.worker PEER THREADS`.
+
+One process a peer and number of threads: each finds its thread settings in place before its libraries are loaded, and
+none shares a thread pool or an allocator with another. Requests and answers are lines of JSON; while a process waits
+for its turn it does nothing.
+
+    {"do": "prepare", "case": name, "quick": bool}  ->  {"forms": {name: ms}, "chosen": name}, {"absent": reason},
+                                                        {"skipped": reason} or {"error": text}
+    {"do": "run", "count": n}                       ->  {"times": {"": [ms, …], field: [ms, …]}, "cores": number}
+"""
+
+import contextlib
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import BY_NAME, READY_BATCHES, Problem, Skipped, build
+from benchmarks.floor import Machine
+from benchmarks.peers import FRAMEWORKS, Form
+from benchmarks.peers.pyneural_peer import gradients, stepper
+
+# How far a peer may be from pyneural: of the loss (relative), of a parameter's gradient (relative, by norm)
+TOLERANCE = {"float32": (1e-5, 2e-4), "bf16": (1e-2, 6e-2)}
+# How far the loss's change by one update may be (relative): the bias of PyTorch's GRU is in two parts, which moves their
+# sum twice as far
+OF_UPDATE = 0.1
+
+
+class Disagreement(Exception):
+    """A peer computes something else."""
+
+
+class Runner:
+    """The forms of one case, chosen from and timed."""
+
+    def __init__(self, peer: str, threads: int) -> None:
+        self.peer, self.threads = peer, threads
+        self.chosen: dict[str, Callable[[int], Any]] = {}
+        self.machine: Machine | None = None
+
+    def prepare(self, name: str, quick: bool) -> dict[str, Any]:
+        self.chosen, self.machine = {}, None
+        gc.collect()
+        case = BY_NAME[name]
+        problem = build(case)
+        if self.peer == "machine":
+            self.machine = Machine(problem, self.threads)
+            return {"forms": {}, "chosen": ""}
+        if importlib.util.find_spec(FRAMEWORKS.get(self.peer, "pyneural")) is None:
+            return {"absent": f"{FRAMEWORKS[self.peer]} is not installed"}
+        module = importlib.import_module(f"benchmarks.peers.{self.peer}_peer")
+        found: list[Form] = module.forms(problem, self.threads, quick)
+        if not found:
+            return {"absent": "has no form of this case"}
+        for form in found:
+            if form.exact:
+                agree(problem, form)
+        best = {form.name: trial(form.step, quick) for form in found}
+        exact = [form for form in found if form.exact and not form.field]
+        fastest = min(exact, key=lambda form: best[form.name])
+        self.chosen = {"": fastest.step} | {form.field: form.step for form in found if form.field}
+        return {"forms": best, "chosen": fastest.name}
+
+    def run(self, count: int) -> dict[str, Any]:
+        """Times `count` steps of each chosen form, after one that brings its data into the caches."""
+        if self.machine is not None:
+            return {"times": self.machine.run(count), "cores": 1.0}
+        times: dict[str, list[float]] = {}
+        cores = 1.0
+        for field, step in self.chosen.items():
+            step(0)
+            spent, begin = time.process_time(), time.perf_counter()
+            times[field] = timed(step, count)
+            if not field:
+                cores = (time.process_time() - spent) / (time.perf_counter() - begin)
+        return {"times": times, "cores": cores}
+
+
+def timed(step: Callable[[int], Any], count: int) -> list[float]:
+    """Milliseconds of each of `count` steps, the batches by turns."""
+    times = []
+    gc.disable()
+    for number in range(count):
+        batch = number % READY_BATCHES
+        start = time.perf_counter()
+        step(batch)
+        times.append(round(1e3 * (time.perf_counter() - start), 5))
+    gc.enable()
+    return times
+
+
+def trial(step: Callable[[int], Any], quick: bool) -> float:
+    """The shortest of a few steps, to choose a form by."""
+    first = min(timed(step, 3))
+    seconds = 0.05 if quick else 0.5
+    return min(first, *timed(step, int(np.clip(1e3 * seconds / first, 3, 500))))
+
+
+def agree(problem: Problem, form: Form) -> None:
+    """Raises Disagreement where the form's loss, gradients or first update are not pyneural's."""
+    case = problem.case
+    reference = build(case, reset_after=form.reset_after)
+    if case.kind == "predict":
+        ours = np.concatenate(reference.network.predict(reference.batches[0].inputs))
+        theirs = np.concatenate([np.asarray(path) for path in form.step(0)])
+        if not np.array_equal(ours, theirs):
+            raise Disagreement(f"{form.name}: {np.mean(ours != theirs):.1%} of the labels are not pyneural's")
+        return
+    of_loss, of_gradient = TOLERANCE[case.precision]
+    loss, expected = gradients(reference)
+    if form.gradients is not None:
+        given = form.gradients()
+        if missing := expected.keys() - given.keys():
+            raise Disagreement(f"{form.name}: gives no gradient of {', '.join(sorted(missing))}")
+        for name, gradient in expected.items():
+            off = np.linalg.norm(gradient - given[name]) / max(np.linalg.norm(gradient), 1e-12)
+            if not off <= of_gradient:
+                raise Disagreement(f"{form.name}: gradient of {name} differs by {off:.2g}")
+    ours = [loss]
+    if case.kind != "crf":  # the loss after one update tells whether the update is the same
+        step = stepper(build(case, reset_after=form.reset_after), 1)
+        ours = [step(0), step(0)]
+    theirs = [float(form.step(0)) for _ in ours]
+    if not abs(ours[0] - theirs[0]) <= of_loss * abs(ours[0]):
+        raise Disagreement(f"{form.name}: loss is {theirs[0]}, pyneural's {ours[0]}")
+    if not abs(ours[-1] - theirs[-1]) <= OF_UPDATE * abs(ours[0] - ours[-1]) + of_loss * abs(ours[0]):
+        raise Disagreement(f"{form.name}: loss after one update is {theirs[-1]}, pyneural's {ours[-1]}")
+
+
+def answer(runner: Runner, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        if request["do"] == "prepare":
+            return runner.prepare(request["case"], request["quick"])
+        return runner.run(request["count"])
+    except Skipped as reason:
+        return {"skipped": str(reason)}
+    except Disagreement as error:
+        return {"error": str(error)}
+    except Exception:
+        return {"error": traceback.format_exc()}
+
+
+def main() -> None:
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no reply
+    runner = Runner(sys.argv[1], int(sys.argv[2]))
+    with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for line in sys.stdin:
+            replies.write(json.dumps(answer(runner, json.loads(line))) + "\n")
+            replies.flush()
+
+
+if __name__ == "__main__":
+    main()
