@@ -59,7 +59,7 @@ class Case:
     threads: tuple[int, ...] = (1,)
 
 
-class Skipped(Exception):
+class SkippedError(Exception):
     """The case can't be run here; the message says why."""
 
 
@@ -161,11 +161,11 @@ def network_of(case: Case, reset_after: bool) -> Network:
 
 
 def allocate(network: Network, case: Case) -> Network:
-    """With its first values. Raises Skipped where pyneural can't compute in the case's precision."""
+    """With its first values. Raises SkippedError where pyneural can't compute in the case's precision."""
     options = {}
     if case.precision != "float32":
         if "precision" not in signature(Network.allocate).parameters:
-            raise Skipped(f"this pyneural's Network.allocate has no precision={case.precision!r}")
+            raise SkippedError(f"this pyneural's Network.allocate has no precision={case.precision!r}")
         options["precision"] = case.precision
     network.allocate(seed=1, **options)
     rng = np.random.default_rng(2)

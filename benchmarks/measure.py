@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Case, Problem, Skipped, build
+from benchmarks.cases import Case, Problem, SkippedError, build
 from benchmarks.floor import floor_ms, work_of
 from benchmarks.peers import FRAMEWORKS
 
@@ -30,7 +30,7 @@ class Effort:
     rounds: int
 
 
-FULL, QUICK = Effort(False, 10.0, 60.0, 8), Effort(True, 0.25, 8.0, 2)
+FULL, QUICK = Effort(False, 10.0, 60.0, 8), Effort(True, 0.15, 6.0, 2)
 
 
 class Worker:
@@ -73,7 +73,8 @@ class Worker:
         return self.answer()
 
     def close(self) -> None:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         self.process.wait()
@@ -106,13 +107,14 @@ def measure(case: Case, threads: int, workers: dict[str, Worker], effort: Effort
     """The record of a case."""
     try:
         problem = build(case)
-    except Skipped as reason:
+    except SkippedError as reason:
         return record(case, threads) | {"skipped": str(reason)}
     for worker in workers.values():
         worker.tell(do="prepare", case=case.name, quick=effort.quick)
     prepared = {peer: worker.answer() for peer, worker in workers.items()}
     ready = {peer: worker for peer, worker in workers.items() if "chosen" in prepared[peer]}
-    times, cores = by_turns(ready, effort)
+    expected = {peer: prepared[peer]["forms"].get(prepared[peer]["chosen"], effort.turn_ms / 2) for peer in ready}
+    times, cores = by_turns(ready, expected, effort)
     return record(case, threads) | figures(problem, times) | {
         "forms": {peer: reply["forms"] for peer, reply in prepared.items() if reply.get("forms")},
         "chosen": {peer: reply["chosen"] for peer, reply in prepared.items() if reply.get("chosen")},
@@ -129,13 +131,14 @@ def record(case: Case, threads: int) -> dict[str, Any]:
 Times = dict[str, dict[str, list[float]]]
 
 
-def by_turns(ready: dict[str, Worker], effort: Effort) -> tuple[Times, dict[str, float]]:
-    """Milliseconds of every step by peer and field, and how many cores each peer kept busy at the most."""
-    counts, times, cores = {}, {}, {}
-    for peer, worker in ready.items():
-        shortest = min(worker.run(3)["times"][""]) if peer != "machine" else effort.turn_ms / 2
-        counts[peer] = min(max(round(effort.turn_ms / shortest), 2), 300)
-        times[peer], cores[peer] = {}, 0.0
+def by_turns(ready: dict[str, Worker], expected: dict[str, float], effort: Effort) -> tuple[Times, dict[str, float]]:
+    """Milliseconds of every step by peer and field, and how many cores each peer kept busy at the most.
+
+    expected: about how many milliseconds a step of each takes
+    """
+    counts = {peer: min(max(round(effort.turn_ms / expected[peer]), 2), 300) for peer in ready}
+    times: Times = {peer: {} for peer in ready}
+    cores = dict.fromkeys(ready, 0.0)
     end, rounds = time.perf_counter() + effort.seconds, 0
     while rounds < effort.rounds or time.perf_counter() < end:
         for peer, worker in ready.items():

@@ -24,19 +24,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import BY_NAME, READY_BATCHES, Problem, Skipped, build
+from benchmarks.cases import BY_NAME, READY_BATCHES, Problem, SkippedError, build
 from benchmarks.floor import Machine
 from benchmarks.peers import FRAMEWORKS, Form
 from benchmarks.peers.pyneural_peer import gradients, stepper
 
 # How far a peer may be from pyneural: of the loss (relative), of a parameter's gradient (relative, by norm)
 TOLERANCE = {"float32": (1e-5, 2e-4), "bf16": (1e-2, 6e-2)}
-# How far the loss's change by one update may be (relative): the bias of PyTorch's GRU is in two parts, which moves their
-# sum twice as far
+# How far the loss's change by one update may be (relative): the bias of PyTorch's GRU is in two parts, which moves
+# their sum twice as far
 OF_UPDATE = 0.1
 
 
-class Disagreement(Exception):
+class DisagreementError(Exception):
     """A peer computes something else."""
 
 
@@ -101,40 +101,40 @@ def timed(step: Callable[[int], Any], count: int) -> list[float]:
 
 def trial(step: Callable[[int], Any], quick: bool) -> float:
     """The shortest of a few steps, to choose a form by."""
-    first = min(timed(step, 3))
-    seconds = 0.05 if quick else 0.5
-    return min(first, *timed(step, int(np.clip(1e3 * seconds / first, 3, 500))))
+    best = min(timed(step, 2))
+    seconds = 0.03 if quick else 0.5
+    return min(best, *timed(step, int(np.clip(1e3 * seconds / best, 1, 500))))
 
 
 def agree(problem: Problem, form: Form) -> None:
-    """Raises Disagreement where the form's loss, gradients or first update are not pyneural's."""
+    """Raises DisagreementError where the form's loss, gradients or first update are not pyneural's."""
     case = problem.case
     reference = build(case, reset_after=form.reset_after)
     if case.kind == "predict":
         ours = np.concatenate(reference.network.predict(reference.batches[0].inputs))
         theirs = np.concatenate([np.asarray(path) for path in form.step(0)])
         if not np.array_equal(ours, theirs):
-            raise Disagreement(f"{form.name}: {np.mean(ours != theirs):.1%} of the labels are not pyneural's")
+            raise DisagreementError(f"{form.name}: {np.mean(ours != theirs):.1%} of the labels are not pyneural's")
         return
     of_loss, of_gradient = TOLERANCE[case.precision]
     loss, expected = gradients(reference)
     if form.gradients is not None:
         given = form.gradients()
         if missing := expected.keys() - given.keys():
-            raise Disagreement(f"{form.name}: gives no gradient of {', '.join(sorted(missing))}")
+            raise DisagreementError(f"{form.name}: gives no gradient of {', '.join(sorted(missing))}")
         for name, gradient in expected.items():
             off = np.linalg.norm(gradient - given[name]) / max(np.linalg.norm(gradient), 1e-12)
             if not off <= of_gradient:
-                raise Disagreement(f"{form.name}: gradient of {name} differs by {off:.2g}")
+                raise DisagreementError(f"{form.name}: gradient of {name} differs by {off:.2g}")
     ours = [loss]
     if case.kind != "crf":  # the loss after one update tells whether the update is the same
         step = stepper(build(case, reset_after=form.reset_after), 1)
         ours = [step(0), step(0)]
     theirs = [float(form.step(0)) for _ in ours]
     if not abs(ours[0] - theirs[0]) <= of_loss * abs(ours[0]):
-        raise Disagreement(f"{form.name}: loss is {theirs[0]}, pyneural's {ours[0]}")
+        raise DisagreementError(f"{form.name}: loss is {theirs[0]}, pyneural's {ours[0]}")
     if not abs(ours[-1] - theirs[-1]) <= OF_UPDATE * abs(ours[0] - ours[-1]) + of_loss * abs(ours[0]):
-        raise Disagreement(f"{form.name}: loss after one update is {theirs[-1]}, pyneural's {ours[-1]}")
+        raise DisagreementError(f"{form.name}: loss after one update is {theirs[-1]}, pyneural's {ours[-1]}")
 
 
 def answer(runner: Runner, request: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +142,9 @@ def answer(runner: Runner, request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "prepare":
             return runner.prepare(request["case"], request["quick"])
         return runner.run(request["count"])
-    except Skipped as reason:
+    except SkippedError as reason:
         return {"skipped": str(reason)}
-    except Disagreement as error:
+    except DisagreementError as error:
         return {"error": str(error)}
     except Exception:
         return {"error": traceback.format_exc()}
