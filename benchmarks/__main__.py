@@ -73,7 +73,7 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path, plot_file: Path) 
     except ImportError:
         click.echo("no plot: matplotlib is not installed")
     click.echo(f"{time.perf_counter() - start:.0f} s; {json_file}, {plot_file}")
-    sys.exit(any(record.get("errors") for record in records))
+    sys.exit(any(record.get("errors") or record.get("error") for record in records))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Case, Problem, SkippedError, build
-from benchmarks.floor import floor_ms, work_of
+from benchmarks.cases import Case
+from benchmarks.floor import SIZE, Work, floor_ms
 from benchmarks.peers import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ class Worker:
         }
         if threads == 1:
             environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-        self.said = tempfile.TemporaryFile("w+")
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", peer, count],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True, env=environment, cwd=ROOT,
@@ -105,17 +105,16 @@ class Workers:
 
 def measure(case: Case, threads: int, workers: dict[str, Worker], effort: Effort) -> dict[str, Any]:
     """The record of a case."""
-    try:
-        problem = build(case)
-    except SkippedError as reason:
-        return record(case, threads) | {"skipped": str(reason)}
     for worker in workers.values():
         worker.tell(do="prepare", case=case.name, quick=effort.quick)
     prepared = {peer: worker.answer() for peer, worker in workers.items()}
+    ours = prepared["pyneural"]
+    if "chosen" not in ours:
+        return record(case, threads) | ours
     ready = {peer: worker for peer, worker in workers.items() if "chosen" in prepared[peer]}
     expected = {peer: prepared[peer]["forms"].get(prepared[peer]["chosen"], effort.turn_ms / 2) for peer in ready}
     times, cores = by_turns(ready, expected, effort)
-    return record(case, threads) | figures(problem, times) | {
+    return record(case, threads) | figures(case, ours, times) | {
         "forms": {peer: reply["forms"] for peer, reply in prepared.items() if reply.get("forms")},
         "chosen": {peer: reply["chosen"] for peer, reply in prepared.items() if reply.get("chosen")},
         "absent": {peer: reply["absent"] for peer, reply in prepared.items() if "absent" in reply},
@@ -150,8 +149,11 @@ def by_turns(ready: dict[str, Worker], expected: dict[str, float], effort: Effor
     return times, cores
 
 
-def figures(problem: Problem, times: Times) -> dict[str, Any]:
-    """Minima and medians, ratios to pyneural, and the share of the floor."""
+def figures(case: Case, about: dict[str, Any], times: Times) -> dict[str, Any]:
+    """Minima and medians, ratios to pyneural, and the share of the floor.
+
+    about: pyneural's `work` and `items`, as its worker told
+    """
     machine = times.pop("machine", {})
     best = {peer: min(fields[""]) for peer, fields in times.items()}
     medians = {peer: statistics.median(fields[""]) for peer, fields in times.items()}
@@ -159,23 +161,20 @@ def figures(problem: Problem, times: Times) -> dict[str, Any]:
         faster = min(("dynet", "dynet_autobatch"), key=lambda peer: best.get(peer, float("inf")))
         best["dynet"], medians["dynet"] = best[faster], medians[faster]
         del best["dynet_autobatch"], medians["dynet_autobatch"]
-    ours = best.pop("pyneural", None)
-    found: dict[str, Any] = {"pyneural_ms": ours, "peers": best, "pyneural_median_ms": medians.pop("pyneural", None)}
+    ours = best.pop("pyneural")
+    found: dict[str, Any] = {"pyneural_ms": ours, "peers": best, "pyneural_median_ms": medians.pop("pyneural")}
     found["peers_median_ms"] = medians
     for field, some in times.get("pyneural", {}).items():
         if field:
             found[field] = min(some)
-    work = work_of(problem)
-    if work is not None and machine:
-        found["floor_ms"] = floor_ms(work, {name: min(some) for name, some in machine.items()})
-        found["sgemm_gflops"] = round(2 * 1024**3 / min(machine["sgemm"]) / 1e6, 1)
-    if ours is None:
-        return found
+    if about["work"] and machine:
+        found["floor_ms"] = floor_ms(Work(*about["work"]), {name: min(some) for name, some in machine.items()})
+        found["sgemm_gflops"] = round(2 * SIZE**3 / min(machine["sgemm"]) / 1e6, 1)
     found["ratios"] = {peer: round(ms / ours, 2) for peer, ms in best.items()}
     if "pyneural_reset_before_ms" in found and "dynet" in best:  # the same function as DyNet's
         found["ratios"]["dynet"] = round(best["dynet"] / found["pyneural_reset_before_ms"], 2)
     if found.get("floor_ms"):
         found["floor_share"] = round(found["floor_ms"] / ours, 3)
-    if problem.case.kind == "predict":
-        found["tokens_per_second"] = round(1e3 * problem.batches[0].items / ours)
+    if case.kind == "predict":
+        found["tokens_per_second"] = round(1e3 * about["items"] / ours)
     return found

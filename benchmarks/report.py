@@ -25,6 +25,8 @@ def line(record: Record) -> str:
     row = f"{record['case']:30}{record['threads']:>8}"
     if "skipped" in record:
         return f"{row}  skipped: {record['skipped']}"
+    if record["pyneural_ms"] is None and "megabytes" not in record:
+        return f"{row}  failed"
     if "megabytes" in record:
         parts = ", ".join(f"{part} {size:g}" for part, size in record["parts"].items())
         return f"{row}  {record['megabytes']:g} MB: {parts}"
@@ -44,6 +46,7 @@ def remarks(records: list[Record]) -> list[str]:
     found += [f"{peer}: {why}" for peer, why in sorted(absent)]
     for record in records:
         name = f"{record['case']}, threads {record['threads']}"
+        found += [f"{name}: pyneural: {record['error']}"] if "error" in record else []
         found += [f"{name}: {peer}: {error.strip()}" for peer, error in record.get("errors", {}).items()]
         busy = [peer for peer, cores in record.get("cores", {}).items() if cores > record["threads"] + 0.2]
         found += [f"{name}: {peer} used {record['cores'][peer]} cores" for peer in busy]

@@ -4,8 +4,8 @@ One process a peer and number of threads: each finds its thread settings in plac
 none shares a thread pool or an allocator with another. Requests and answers are lines of JSON; while a process waits
 for its turn it does nothing.
 
-    {"do": "prepare", "case": name, "quick": bool}  ->  {"forms": {name: ms}, "chosen": name}, {"absent": reason},
-                                                        {"skipped": reason} or {"error": text}
+    {"do": "prepare", "case": name, "quick": bool}  ->  {"forms": {name: ms}, "chosen": name, "work": …, "items": …},
+                                                        {"absent": reason}, {"skipped": reason} or {"error": text}
     {"do": "run", "count": n}                       ->  {"times": {"": [ms, …], field: [ms, …]}, "cores": number}
 """
 
@@ -20,12 +20,12 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.cases import BY_NAME, READY_BATCHES, Problem, SkippedError, build
-from benchmarks.floor import Machine
+from benchmarks.cases import BY_NAME, READY_BATCHES, Case, SkippedError, build
+from benchmarks.floor import Machine, work_of
 from benchmarks.peers import FRAMEWORKS, Form
 from benchmarks.peers.pyneural_peer import gradients, stepper
 
@@ -53,6 +53,7 @@ class Runner:
         gc.collect()
         case = BY_NAME[name]
         problem = build(case)
+        about = {"work": work_of(problem), "items": problem.batches[0].items}
         if self.peer == "machine":
             self.machine = Machine(problem, self.threads)
             return {"forms": {}, "chosen": ""}
@@ -62,14 +63,17 @@ class Runner:
         found: list[Form] = module.forms(problem, self.threads, quick)
         if not found:
             return {"absent": "has no form of this case"}
+        references: dict[bool, Reference] = {}
         for form in found:
             if form.exact:
-                agree(problem, form)
+                if form.reset_after not in references:
+                    references[form.reset_after] = reference_of(case, form.reset_after)
+                agree(case, form, references[form.reset_after])
         best = {form.name: trial(form.step, quick) for form in found}
         exact = [form for form in found if form.exact and not form.field]
         fastest = min(exact, key=lambda form: best[form.name])
         self.chosen = {"": fastest.step} | {form.field: form.step for form in found if form.field}
-        return {"forms": best, "chosen": fastest.name}
+        return {"forms": best, "chosen": fastest.name} | about
 
     def run(self, count: int) -> dict[str, Any]:
         """Times `count` steps of each chosen form, after one that brings its data into the caches."""
@@ -106,31 +110,43 @@ def trial(step: Callable[[int], Any], quick: bool) -> float:
     return min(best, *timed(step, int(np.clip(1e3 * seconds / best, 1, 500))))
 
 
-def agree(problem: Problem, form: Form) -> None:
-    """Raises DisagreementError where the form's loss, gradients or first update are not pyneural's."""
-    case = problem.case
-    reference = build(case, reset_after=form.reset_after)
+class Reference(NamedTuple):
+    """What pyneural says of the first batch: its labels, or its loss (also after one update on it) and gradients."""
+
+    labels: Any
+    losses: list[float]
+    gradients: dict[str, Any]
+
+
+def reference_of(case: Case, reset_after: bool) -> Reference:
+    problem = build(case, reset_after=reset_after)
     if case.kind == "predict":
-        ours = np.concatenate(reference.network.predict(reference.batches[0].inputs))
-        theirs = np.concatenate([np.asarray(path) for path in form.step(0)])
-        if not np.array_equal(ours, theirs):
-            raise DisagreementError(f"{form.name}: {np.mean(ours != theirs):.1%} of the labels are not pyneural's")
+        return Reference(np.concatenate(problem.network.predict(problem.batches[0].inputs)), [], {})
+    loss, given = gradients(problem)
+    if case.kind == "crf":
+        return Reference(None, [loss], given)
+    step = stepper(problem, 1)
+    return Reference(None, [step(0), step(0)], given)
+
+
+def agree(case: Case, form: Form, reference: Reference) -> None:
+    """Raises DisagreementError where the form's labels, loss, gradients or first update are not pyneural's."""
+    if reference.labels is not None:
+        labels = np.concatenate([np.asarray(path) for path in form.step(0)])
+        if not np.array_equal(labels, reference.labels):
+            off = np.mean(labels != reference.labels)
+            raise DisagreementError(f"{form.name}: {off:.1%} of the labels are not pyneural's")
         return
     of_loss, of_gradient = TOLERANCE[case.precision]
-    loss, expected = gradients(reference)
     if form.gradients is not None:
         given = form.gradients()
-        if missing := expected.keys() - given.keys():
+        if missing := reference.gradients.keys() - given.keys():
             raise DisagreementError(f"{form.name}: gives no gradient of {', '.join(sorted(missing))}")
-        for name, gradient in expected.items():
+        for name, gradient in reference.gradients.items():
             off = np.linalg.norm(gradient - given[name]) / max(np.linalg.norm(gradient), 1e-12)
             if not off <= of_gradient:
                 raise DisagreementError(f"{form.name}: gradient of {name} differs by {off:.2g}")
-    ours = [loss]
-    if case.kind != "crf":  # the loss after one update tells whether the update is the same
-        step = stepper(build(case, reset_after=form.reset_after), 1)
-        ours = [step(0), step(0)]
-    theirs = [float(form.step(0)) for _ in ours]
+    ours, theirs = reference.losses, [float(form.step(0)) for _ in reference.losses]
     if not abs(ours[0] - theirs[0]) <= of_loss * abs(ours[0]):
         raise DisagreementError(f"{form.name}: loss is {theirs[0]}, pyneural's {ours[0]}")
     if not abs(ours[-1] - theirs[-1]) <= OF_UPDATE * abs(ours[0] - ours[-1]) + of_loss * abs(ours[0]):

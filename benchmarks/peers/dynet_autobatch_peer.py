@@ -6,4 +6,4 @@ from benchmarks.peers.dynet_peer import made
 
 
 def forms(problem: Problem, threads: int, quick: bool) -> list[Form]:
-    return made(problem, threads, autobatch=True)
+    return made(problem, threads, quick, autobatch=True)

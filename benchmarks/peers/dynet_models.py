@@ -1,5 +1,6 @@
 """The cases' networks in DyNet, with pyneural's weights. A vector is a column here, so matrices are transposed."""
 
+from itertools import pairwise
 from typing import Any
 
 import dynet as dy
@@ -49,6 +50,13 @@ class Model:
         table = self.collection.add_lookup_parameters(self.values[name].shape, init=0)
         table.init_from_array(self.values[name])
         return table
+
+    def table_gradient(self, table: Any) -> Any:
+        """(V, D), read by the rows that the first batch uses: DyNet hands rows out one by one."""
+        used = np.unique(self.batches[0].inputs.rows)
+        gradient = np.zeros((self.case.V, self.case.D), np.float32)
+        gradient[used] = table.rows_grad_as_array(used.tolist())
+        return gradient
 
     def dense(self, name: str) -> tuple[Any, Any]:
         W, b = self.values[f"{name}.W"].T, self.values[f"{name}.b"]
@@ -150,7 +158,7 @@ class Sequences(Model):
         steps, ids, labels = batch.inputs.steps, batch.inputs.rows, batch.targets.rows
         edges = [*steps.offsets.tolist(), len(ids)]
         ready = {
-            "ids": [ids[a:b].tolist() for a, b in zip(edges, edges[1:], strict=False)],
+            "ids": [ids[a:b].tolist() for a, b in pairwise(edges)],
             "labels": labels.tolist(),
             "counts": steps.counts.tolist(),
             "edges": edges,
@@ -167,7 +175,7 @@ class Sequences(Model):
         return ready
 
     def read(self) -> Arrays:
-        found = {"body.layers.0.table": self.words.grad_as_array()}
+        found = {"body.layers.0.table": self.table_gradient(self.words)}
         found |= self.right.gradients() | self.left.gradients() | self.dense_gradients("body.layers.2", self.top)
         if self.crf:
             found |= {f"loss.{name}": parameter.grad_as_array() for name, parameter in self.chain.items()}
@@ -294,4 +302,6 @@ class Words(Model):
         return dy.mean_batches(dy.pickneglogsoftmax_batch(scores, labels))
 
     def read(self) -> Arrays:
-        return {"body.layers.0.table": self.words.grad_as_array()} | self.dense_gradients("body.layers.1", self.top)
+        return {"body.layers.0.table": self.table_gradient(self.words)} | self.dense_gradients(
+            "body.layers.1", self.top
+        )

@@ -16,18 +16,16 @@ import dynet_config
 from benchmarks.cases import ADAM_RATE, MOMENTUM, RATE, Problem, build
 from benchmarks.peers import Form
 
-AUTOBATCH = False
-
 
 def forms(problem: Problem, threads: int, quick: bool) -> list[Form]:
-    return made(problem, threads, autobatch=False)
+    return made(problem, threads, quick, autobatch=False)
 
 
-def made(problem: Problem, threads: int, autobatch: bool) -> list[Form]:
+def made(problem: Problem, threads: int, quick: bool, autobatch: bool) -> list[Form]:
     case = problem.case
     if threads > 1 or case.precision != "float32" or case.kind not in ("tagger", "characters", "mlp", "embedding"):
         return []
-    if autobatch and case.kind != "tagger":
+    if autobatch and (quick or case.kind != "tagger"):
         return []
     dynet_config.set(mem=512 if case.V < 100_000 else 2048, autobatch=int(autobatch), random_seed=1)
     from benchmarks.peers.dynet_models import Characters, Perceptron, Sentences, Tagger, Words

@@ -1,10 +1,10 @@
 """JAX: the step as one jitted function of padded batches of one shape, its parameters and state donated.
 
-Parameters are pyneural's own arrays, by name. As the documents advise, loops are `lax.scan` and the result is waited for
-(`block_until_ready`); the products with the inputs are taken out of the loops, and both directions can share one scan
-as a batched product. An embedding's gradient is dense; or only the rows that the batch uses are taken out, trained and
-put back, as pyneural does ("rows"). How many steps of a scan are unrolled is tried too. JAX has no autocast: bf16 casts
-what goes into products, and accumulates in float32.
+Parameters are pyneural's own arrays, by name. As the documents advise, loops are `lax.scan` and the result is waited
+for (`block_until_ready`); the products with the inputs are taken out of the loops, and both directions can share one
+scan as a batched product. An embedding's gradient is dense; or only the rows that the batch uses are taken out,
+trained and put back, as pyneural does ("rows"). Unrolled scans are tried too. JAX has no autocast: in bf16 cases what
+goes into products is rounded, and they accumulate in float32.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def training(problem: Problem, way: Way) -> Form:
         part_state = state | {table: tuple(s.at[used].get(mode="clip") for s in state[table])}
         pairs = {name: rule(part[name], grads[name], part_state[name], step) for name in params}
         new, kept = {n: w for n, (w, _) in pairs.items()}, {n: s for n, (_, s) in pairs.items()}
-        put = dict(mode="drop", unique_indices=True, indices_are_sorted=True)
+        put = {"mode": "drop", "unique_indices": True, "indices_are_sorted": True}
         kept[table] = tuple(old.at[used].set(s, **put) for old, s in zip(state[table], kept[table], strict=True))
         return value, new | {table: params[table].at[used].set(new[table], **put)}, kept
 

@@ -29,12 +29,14 @@ def forms(problem: Problem, threads: int, quick: bool) -> list[Form]:
         return [predicting(problem)]
     wanted: list[tuple[str, type[Model], dict[str, Any], dict[str, Any]]] = []
     if kind == "tagger":
-        wanted += [
-            ("packed, SGD fused", Tagger, {}, FUSED),
-            ("packed, SGD, sparse embedding", Tagger, {"sparse": True}, FOREACH),
-            ("padded, two modules, SGD fused", Tagger, {"layout": "two modules"}, FUSED),
-            ("padded, the padding read too, SGD fused", Tagger, {"layout": "padding read"}, FUSED),
-        ]
+        wanted.append(("packed, SGD fused", Tagger, {}, FUSED))
+        if not quick or problem.case.cell == "lstm":
+            wanted.append(("padded, two modules, SGD fused", Tagger, {"layout": "two modules"}, FUSED))
+        if not quick:
+            wanted += [
+                ("packed, SGD, sparse embedding", Tagger, {"sparse": True}, FOREACH),
+                ("padded, the padding read too, SGD fused", Tagger, {"layout": "padding read"}, FUSED),
+            ]
         if crf:
             wanted.append(("packed, CRF traced, SGD fused", Tagger, {"crf": "traced"}, FUSED))
         if crf and not quick:
@@ -59,15 +61,15 @@ def working(
 ) -> Form | None:
     """The form, or None where this platform's PyTorch can't do it."""
     try:
-        probe = kind(problem, **how)
-        probe.loss(0).backward()
-        optimisers(probe, options)
+        model = kind(problem, **how)
+        if how.get("crf") or how.get("compiled"):
+            model.loss(0).backward()
     except Exception as error:
         if not how.get("crf") and not how.get("compiled"):
             raise
         print(f"left out: {name}: {type(error).__name__}: {error}")
         return None
-    return form_of(name, kind(problem, **how), options, exact=how.get("layout") != "padding read")
+    return form_of(name, model, options, exact=how.get("layout") != "padding read")
 
 
 def optimisers(model: Model, options: dict[str, Any]) -> list[torch.optim.Optimizer]:
