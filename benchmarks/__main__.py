@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from benchmarks import report
-from benchmarks.cases import BY_NAME, CASES
+from benchmarks.cases import BY_NAME, CASES, Case
 from benchmarks.measure import FULL, QUICK, Workers, measure
 from benchmarks.outside import import_time, installed_size
 from pyneural import __version__, kernels
@@ -29,13 +29,20 @@ def versions() -> dict[str, str]:
     return found
 
 
-def cpu() -> str:
-    """The processor's name."""
+def of_cpu(field: str) -> str:
+    """What Linux says of the first processor; nothing elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def note_of(case: Case) -> dict[str, str]:
+    """What a reader of the record must know."""
+    if case.precision == "bf16" and "bf16" not in of_cpu("flags"):
+        return {"note": "no bf16 instructions were found on this processor: without them pyneural computes in float32"}
+    return {}
 
 
 @click.command()
@@ -47,7 +54,14 @@ def cpu() -> str:
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), default="results.png", show_default=True)
 def main(names: tuple[str, ...], quick: bool, json_file: Path, plot_file: Path) -> None:
     """Times pyneural's training steps, inference and import beside other frameworks'."""
-    effort, about = QUICK if quick else FULL, {"cpu": cpu(), "isa": str(kernels.isa), "versions": versions()}
+    effort, about = (
+        QUICK if quick else FULL,
+        {
+            "cpu": of_cpu("model name") or platform.processor() or platform.machine(),
+            "isa": str(kernels.isa),
+            "versions": versions(),
+        },
+    )
     records: list[dict[str, Any]] = []
 
     def add(record: dict[str, Any]) -> None:
@@ -64,7 +78,7 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path, plot_file: Path) 
                 add(installed_size(case, effort))
             else:
                 for threads in case.threads[:1] if quick else case.threads:
-                    add(measure(case, threads, workers.of(threads), effort))
+                    add(measure(case, threads, workers.of(threads), effort) | note_of(case))
     for remark in report.remarks(records):
         click.echo(remark)
     report.write_json(records, json_file)

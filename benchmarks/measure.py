@@ -114,13 +114,13 @@ def measure(case: Case, threads: int, workers: dict[str, Worker], effort: Effort
     ready = {peer: worker for peer, worker in workers.items() if "chosen" in prepared[peer]}
     expected = {peer: prepared[peer]["forms"].get(prepared[peer]["chosen"], effort.turn_ms / 2) for peer in ready}
     times, cores = by_turns(ready, expected, effort)
-    return record(case, threads) | figures(case, ours, times) | {
-        "forms": {peer: reply["forms"] for peer, reply in prepared.items() if reply.get("forms")},
-        "chosen": {peer: reply["chosen"] for peer, reply in prepared.items() if reply.get("chosen")},
-        "absent": {peer: reply["absent"] for peer, reply in prepared.items() if "absent" in reply},
-        "errors": {peer: reply["error"] for peer, reply in prepared.items() if "error" in reply},
-        "cores": {peer: round(number, 2) for peer, number in cores.items() if peer != "machine"},
-    }  # fmt: skip
+    found = record(case, threads) | figures(case, ours, times)
+    for field, name in (("forms", "forms"), ("chosen", "chosen"), ("absent", "absent"), ("errors", "error")):
+        found[field] = {peer: reply[name] for peer, reply in prepared.items() if reply.get(name)}
+    if found["absent"].pop("dynet_autobatch", None) is None:  # the peer is there in one way or the other
+        found["absent"].pop("dynet", None)
+    found["cores"] = {peer: round(number, 2) for peer, number in cores.items() if peer != "machine"}
+    return found
 
 
 def record(case: Case, threads: int) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def figures(case: Case, about: dict[str, Any], times: Times) -> dict[str, Any]:
     """
     machine = times.pop("machine", {})
     best = {peer: min(fields[""]) for peer, fields in times.items()}
-    medians = {peer: statistics.median(fields[""]) for peer, fields in times.items()}
+    medians = {peer: round(statistics.median(fields[""]), 5) for peer, fields in times.items()}
     if "dynet_autobatch" in best:  # two ways to use one peer: its faster one counts
         faster = min(("dynet", "dynet_autobatch"), key=lambda peer: best.get(peer, float("inf")))
         best["dynet"], medians["dynet"] = best[faster], medians[faster]
@@ -168,7 +168,8 @@ def figures(case: Case, about: dict[str, Any], times: Times) -> dict[str, Any]:
         if field:
             found[field] = min(some)
     if about["work"] and machine:
-        found["floor_ms"] = floor_ms(Work(*about["work"]), {name: min(some) for name, some in machine.items()})
+        rates = {name: min(some) for name, some in machine.items()}
+        found["floor_ms"] = round(floor_ms(Work(*about["work"]), rates), 5)
         found["sgemm_gflops"] = round(2 * SIZE**3 / min(machine["sgemm"]) / 1e6, 1)
     found["ratios"] = {peer: round(ms / ours, 2) for peer, ms in best.items()}
     if "pyneural_reset_before_ms" in found and "dynet" in best:  # the same function as DyNet's

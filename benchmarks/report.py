@@ -91,12 +91,13 @@ def plot(records: list[Record], path: Path) -> None:
     ]
     axes.set_yticks([place for place, _ in ticks], labels, fontsize=7.5)
     axes.axvline(1, color=COLOURS["pyneural"], linewidth=1.5)
+    axes.text(1, y - 0.2, "pyneural", ha="center", fontsize=8, color=COLOURS["pyneural"])
     axes.set_xscale("log")
     axes.set_xlim(0.3, 2.2 * max([2.0, *(ratio for r in shown for ratio in r["ratios"].values())]))
     ticks_x = [tick for tick in (0.5, 1, 2, 4, 8, 16, 32, 64, 128) if tick < axes.get_xlim()[1]]
     axes.set_xticks(ticks_x, [f"{tick:g}×" for tick in ticks_x])
     axes.minorticks_off()
-    axes.set_ylim(-1, y)
+    axes.set_ylim(-1, y + 0.6)
     axes.grid(axis="x", color="#e4e4e4")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

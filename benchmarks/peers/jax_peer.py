@@ -20,11 +20,15 @@ from benchmarks.peers import Form
 from benchmarks.peers.jax_models import WAYS, Way, chain_loss, loss_of, padded, scores_of, viterbi
 
 Arrays = dict[str, Any]
+# Each takes seconds to compile; another of its kind stays.
+LEFT_OUT_OF_QUICK = ("bigru_crf_h100_b10", "bigru_crf_h100_b1", "bilstm_softmax_h100_b32", "crf_k40")
 
 
 def forms(problem: Problem, threads: int, quick: bool) -> list[Form]:
     jax.clear_caches()
     case = problem.case
+    if quick and case.name in LEFT_OUT_OF_QUICK:
+        return []
     match case.kind:
         case "tagger" | "characters":
             return [training(problem, way) for way in (WAYS[:1] if quick else WAYS)]
