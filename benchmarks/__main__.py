@@ -49,7 +49,9 @@ def note_of(case: Case) -> dict[str, str]:
 @click.option(
     "--case", "names", multiple=True, type=click.Choice(list(BY_NAME)), help="Only this case; may be repeated."
 )
-@click.option("--quick", is_flag=True, help="Everything in under a minute: few repeats, one thread, no torch.compile.")
+@click.option(
+    "--quick", is_flag=True, help="In under a minute: few repeats, one thread, fewer forms of the peers, no size."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), default="results.json", show_default=True)
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), default="results.png", show_default=True)
 def main(names: tuple[str, ...], quick: bool, json_file: Path, plot_file: Path) -> None:

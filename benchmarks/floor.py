@@ -48,11 +48,11 @@ def work_of(problem: Problem) -> Work | None:
     return None
 
 
-def floor_ms(work: Work, best: dict[str, float]) -> float:
-    """best: the shortest time of each probe in milliseconds."""
+def floor_ms(work: Work, best: dict[str, float], threads: int) -> float:
+    """best: the shortest time of each probe in milliseconds; element-wise ones ran on one thread."""
     product = min(best["sgemm"], best.get("bf16", np.inf))
     elements = sum(best.get(name, 0.0) for name in ("tanh", "tanh_backward")) / CACHED
-    return work.flops * product / (2 * SIZE**3) + work.activations * elements
+    return work.flops * product / (2 * SIZE**3) + work.activations * elements / threads
 
 
 class Machine:

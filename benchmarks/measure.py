@@ -68,8 +68,8 @@ class Worker:
         self.said.seek(0)
         return {"error": f"its process ended with {self.process.wait()}: {self.said.read()[-2000:]}"}
 
-    def run(self, count: int) -> dict[str, Any]:
-        self.tell(do="run", count=count)
+    def ask(self, **request: Any) -> dict[str, Any]:
+        self.tell(**request)
         return self.answer()
 
     def close(self) -> None:
@@ -109,12 +109,14 @@ def measure(case: Case, threads: int, workers: dict[str, Worker], effort: Effort
         worker.tell(do="prepare", case=case.name, quick=effort.quick)
     prepared = {peer: worker.answer() for peer, worker in workers.items()}
     ours = prepared["pyneural"]
-    if "chosen" not in ours:
+    if "items" not in ours:
         return record(case, threads) | ours
-    ready = {peer: worker for peer, worker in workers.items() if "chosen" in prepared[peer]}
+    ready = {peer: worker for peer, worker in workers.items() if "items" in prepared[peer]}
+    for peer, worker in ready.items():
+        prepared[peer] |= worker.ask(do="choose")
     expected = {peer: prepared[peer]["forms"].get(prepared[peer]["chosen"], effort.turn_ms / 2) for peer in ready}
     times, cores = by_turns(ready, expected, effort)
-    found = record(case, threads) | figures(case, ours, times)
+    found = record(case, threads) | figures(case, threads, ours, times)
     for field, name in (("forms", "forms"), ("chosen", "chosen"), ("absent", "absent"), ("errors", "error")):
         found[field] = {peer: reply[name] for peer, reply in prepared.items() if reply.get(name)}
     if found["absent"].pop("dynet_autobatch", None) is None:  # the peer is there in one way or the other
@@ -141,7 +143,7 @@ def by_turns(ready: dict[str, Worker], expected: dict[str, float], effort: Effor
     end, rounds = time.perf_counter() + effort.seconds, 0
     while rounds < effort.rounds or time.perf_counter() < end:
         for peer, worker in ready.items():
-            reply = worker.run(counts[peer])
+            reply = worker.ask(do="run", count=counts[peer])
             cores[peer] = max(cores[peer], reply["cores"])
             for field, some in reply["times"].items():
                 times[peer].setdefault(field, []).extend(some)
@@ -149,7 +151,7 @@ def by_turns(ready: dict[str, Worker], expected: dict[str, float], effort: Effor
     return times, cores
 
 
-def figures(case: Case, about: dict[str, Any], times: Times) -> dict[str, Any]:
+def figures(case: Case, threads: int, about: dict[str, Any], times: Times) -> dict[str, Any]:
     """Minima and medians, ratios to pyneural, and the share of the floor.
 
     about: pyneural's `work` and `items`, as its worker told
@@ -169,7 +171,7 @@ def figures(case: Case, about: dict[str, Any], times: Times) -> dict[str, Any]:
             found[field] = min(some)
     if about["work"] and machine:
         rates = {name: min(some) for name, some in machine.items()}
-        found["floor_ms"] = round(floor_ms(Work(*about["work"]), rates), 5)
+        found["floor_ms"] = round(floor_ms(Work(*about["work"]), rates, threads), 5)
         found["sgemm_gflops"] = round(2 * SIZE**3 / min(machine["sgemm"]) / 1e6, 1)
     found["ratios"] = {peer: round(ms / ours, 2) for peer, ms in best.items()}
     if "pyneural_reset_before_ms" in found and "dynet" in best:  # the same function as DyNet's

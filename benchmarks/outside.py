@@ -15,31 +15,30 @@ from benchmarks.cases import Case
 from benchmarks.measure import ROOT, Effort, record
 
 GOAL_IMPORT_MS, GOAL_MB = 150.0, 120.0
-LEFT_OUT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
+LEFT_OUT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils")
 
 
 def import_time(case: Case, effort: Effort) -> dict[str, Any]:
     """Milliseconds that an import adds to the start of a fresh interpreter: the shortest, by turns."""
     statements = {"": "pass", "pyneural": "import pyneural"}
-    peers = [name for name in ("torch", "jax", "dynet") if find_spec(name) is not None]
+    # the peers take seconds
+    peers = [name for name in ("torch", "jax", "dynet") if not effort.quick and find_spec(name) is not None]
     statements |= {name: f"import {name}" for name in peers}
     times: dict[str, list[float]] = {name: [] for name in statements}
-    for turn in range(5 if effort.quick else 20):
+    for _ in range(5 if effort.quick else 20):
         for name, statement in statements.items():
-            if turn and effort.quick and name in peers:  # they take seconds
-                continue
             start = time.perf_counter()
             subprocess.run([sys.executable, "-c", statement], cwd=ROOT, check=True, capture_output=True)
             times[name].append(1e3 * (time.perf_counter() - start))
     bare = min(times[""])
     ours = min(times["pyneural"]) - bare
-    found = {name: min(times[name]) - bare for name in peers}
+    found = {name: round(min(times[name]) - bare, 2) for name in peers}
     return record(case, 1) | {
-        "pyneural_ms": ours,
-        "pyneural_median_ms": statistics.median(times["pyneural"]) - statistics.median(times[""]),
+        "pyneural_ms": round(ours, 2),
+        "pyneural_median_ms": round(statistics.median(times["pyneural"]) - statistics.median(times[""]), 2),
         "peers": found,
         "ratios": {name: round(ms / ours, 2) for name, ms in found.items()},
-        "interpreter_ms": bare,
+        "interpreter_ms": round(bare, 2),
         "goal_ms": GOAL_IMPORT_MS,
     }
 
@@ -72,7 +71,7 @@ def installed_size(case: Case, effort: Effort) -> dict[str, Any]:
 def part_of(path: Path) -> str | None:
     """Which part of the installation a file counts to; None for pip's."""
     top = path.parts[0].partition("-")[0].partition(".")[0]
-    if top in LEFT_OUT or path.parts[0] in LEFT_OUT or top == "__pycache__":
+    if top in (*LEFT_OUT, "__pycache__"):
         return None
     return "BLAS" if "openblas" in path.name.lower() or "mkl" in path.name.lower() else top
 

@@ -4,9 +4,12 @@ One process a peer and number of threads: each finds its thread settings in plac
 none shares a thread pool or an allocator with another. Requests and answers are lines of JSON; while a process waits
 for its turn it does nothing.
 
-    {"do": "prepare", "case": name, "quick": bool}  ->  {"forms": {name: ms}, "chosen": name, "work": …, "items": …},
-                                                        {"absent": reason}, {"skipped": reason} or {"error": text}
+    {"do": "prepare", "case": name, "quick": bool}  ->  {"work": …, "items": n}, {"absent": reason},
+                                                        {"skipped": reason} or {"error": text}
+    {"do": "choose"}                                ->  {"forms": {name: ms}, "chosen": name}
     {"do": "run", "count": n}                       ->  {"times": {"": [ms, …], field: [ms, …]}, "cores": number}
+
+Processes may prepare (build, compile, compare with pyneural) at the same time; what is timed is timed alone.
 """
 
 import contextlib
@@ -44,19 +47,20 @@ class Runner:
     """The forms of one case, chosen from and timed."""
 
     def __init__(self, peer: str, threads: int) -> None:
-        self.peer, self.threads = peer, threads
+        self.peer, self.threads, self.quick = peer, threads, False
+        self.found: list[Form] = []
         self.chosen: dict[str, Callable[[int], Any]] = {}
         self.machine: Machine | None = None
 
     def prepare(self, name: str, quick: bool) -> dict[str, Any]:
-        self.chosen, self.machine = {}, None
+        self.found, self.chosen, self.machine, self.quick = [], {}, None, quick
         gc.collect()
         case = BY_NAME[name]
         problem = build(case)
         about = {"work": work_of(problem), "items": problem.batches[0].items}
         if self.peer == "machine":
             self.machine = Machine(problem, self.threads)
-            return {"forms": {}, "chosen": ""}
+            return about
         if importlib.util.find_spec(FRAMEWORKS.get(self.peer, "pyneural")) is None:
             return {"absent": f"{FRAMEWORKS[self.peer]} is not installed"}
         module = importlib.import_module(f"benchmarks.peers.{self.peer}_peer")
@@ -69,11 +73,18 @@ class Runner:
                 if form.reset_after not in references:
                     references[form.reset_after] = reference_of(case, form.reset_after)
                 agree(case, form, references[form.reset_after])
-        best = {form.name: trial(form.step, quick) for form in found}
-        exact = [form for form in found if form.exact and not form.field]
+        self.found = found
+        return about
+
+    def choose(self) -> dict[str, Any]:
+        """The fastest form of those that compute the same function."""
+        if self.machine is not None:
+            return {"forms": {}, "chosen": ""}
+        best = {form.name: trial(form.step, self.quick) for form in self.found}
+        exact = [form for form in self.found if form.exact and not form.field]
         fastest = min(exact, key=lambda form: best[form.name])
-        self.chosen = {"": fastest.step} | {form.field: form.step for form in found if form.field}
-        return {"forms": best, "chosen": fastest.name} | about
+        self.chosen = {"": fastest.step} | {form.field: form.step for form in self.found if form.field}
+        return {"forms": best, "chosen": fastest.name}
 
     def run(self, count: int) -> dict[str, Any]:
         """Times `count` steps of each chosen form, after one that brings its data into the caches."""
@@ -157,7 +168,7 @@ def answer(runner: Runner, request: dict[str, Any]) -> dict[str, Any]:
     try:
         if request["do"] == "prepare":
             return runner.prepare(request["case"], request["quick"])
-        return runner.run(request["count"])
+        return runner.choose() if request["do"] == "choose" else runner.run(request["count"])
     except SkippedError as reason:
         return {"skipped": str(reason)}
     except DisagreementError as error:

@@ -27,7 +27,7 @@ def made(problem: Problem, threads: int, quick: bool, autobatch: bool) -> list[F
         return []
     if autobatch and (quick or case.kind != "tagger"):
         return []
-    dynet_config.set(mem=512 if case.V < 100_000 else 2048, autobatch=int(autobatch), random_seed=1)
+    dynet_config.set(mem=1024, autobatch=int(autobatch), random_seed=1)
     from benchmarks.peers.dynet_models import Characters, Perceptron, Sentences, Tagger, Words
 
     if case.cell == "gru" and case.kind in ("tagger", "characters"):
