@@ -157,18 +157,20 @@ def figures(case: Case, threads: int, about: dict[str, Any], times: Times) -> di
     about: pyneural's `work` and `items`, as its worker told
     """
     machine = times.pop("machine", {})
-    best = {peer: min(fields[""]) for peer, fields in times.items()}
-    medians = {peer: round(statistics.median(fields[""]), 5) for peer, fields in times.items()}
+    own = {field: some for field, some in times["pyneural"].items() if field}
+    runs = {peer: fields[""] for peer, fields in times.items()}
+    runs |= {
+        field: some for peer, fields in times.items() if peer != "pyneural" for field, some in fields.items() if field
+    }
+    best = {peer: min(some) for peer, some in runs.items()}
+    medians = {peer: round(statistics.median(some), 5) for peer, some in runs.items()}
     if "dynet_autobatch" in best:  # two ways to use one peer: its faster one counts
         faster = min(("dynet", "dynet_autobatch"), key=lambda peer: best.get(peer, float("inf")))
         best["dynet"], medians["dynet"] = best[faster], medians[faster]
         del best["dynet_autobatch"], medians["dynet_autobatch"]
     ours = best.pop("pyneural")
     found: dict[str, Any] = {"pyneural_ms": ours, "peers": best, "pyneural_median_ms": medians.pop("pyneural")}
-    found["peers_median_ms"] = medians
-    for field, some in times.get("pyneural", {}).items():
-        if field:
-            found[field] = min(some)
+    found |= {"peers_median_ms": medians} | {field: min(some) for field, some in own.items()}
     if about["work"] and machine:
         rates = {name: min(some) for name, some in machine.items()}
         found["floor_ms"] = round(floor_ms(Work(*about["work"]), rates, threads), 5)

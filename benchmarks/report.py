@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("torch", "jax", "dynet")
-NAMES = {"torch": "PyTorch", "jax": "JAX", "dynet": "DyNet"}
-COLOURS = {"torch": "#d9823b", "jax": "#5b8fc9", "dynet": "#8a6fb0", "pyneural": "#2f7d5b"}
+COLUMNS = ("torch", "pytorch-crf", "jax", "dynet")
+NAMES = {"torch": "PyTorch", "pytorch-crf": "pytorch-crf as is", "jax": "JAX", "dynet": "DyNet"}
+COLOURS = {"torch": "#d9823b", "pytorch-crf": "#efbd8a", "jax": "#5b8fc9", "dynet": "#8a6fb0", "pyneural": "#2f7d5b"}
 
 Record = dict[str, Any]
 
@@ -16,7 +16,7 @@ def milliseconds(value: float | None) -> str:
 
 
 def heading() -> str:
-    peers = "".join(f"{NAMES[name]:>18}" for name in COLUMNS)
+    peers = "".join(f"{NAMES[name]:>19}" for name in COLUMNS)
     return f"{'case':30}{'threads':>8}{'pyneural ms':>13}{'floor %':>9}{peers}"
 
 
@@ -35,7 +35,7 @@ def line(record: Record) -> str:
     for name in COLUMNS:
         ms = record["peers"].get(name)
         ratio = record.get("ratios", {}).get(name)
-        row += f"{milliseconds(ms) + (f' ({ratio:.2f}x)' if ratio else ''):>18}"
+        row += f"{milliseconds(ms) + (f' ({ratio:.2f}x)' if ratio else ''):>19}"
     return row
 
 
@@ -108,5 +108,5 @@ def plot(records: list[Record], path: Path) -> None:
     for name in COLUMNS:
         axes.barh(0, 0, color=COLOURS[name], label=NAMES[name])
     axes.plot([], [], color=COLOURS["pyneural"], linewidth=2.5, label="floor: the arithmetic alone")
-    figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)

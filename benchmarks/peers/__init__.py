@@ -18,7 +18,8 @@ class Form:
     gradients: the gradient at the first weights for the first batch, by the names of pyneural's parameters
     exact: whether it computes the same function; another is timed for interest only
     reset_after: of the GRU that it is
-    field: the field of the record for a form that is run beside the fastest, not compared with it
+    field: what a form is recorded as that is run beside the fastest and does not stand for it: a field of the record if
+        it is pyneural's own, else the name of a peer
     """
 
     name: str
