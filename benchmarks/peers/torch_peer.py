@@ -56,7 +56,8 @@ def forms(problem: Problem, threads: int, quick: bool) -> list[Form]:
     elif kind == "embedding":
         wanted.append(("sparse embedding, SparseAdam", Words, {}, FUSED))
     found = [form for name, *rest in wanted if (form := working(name, problem, *rest)) is not None]
-    if crf:  # a traced or compiled CRF is bound to one shape of batch; this one, which takes any, is recorded too
+    if crf and not quick:
+        # a traced or compiled CRF is bound to one shape of batch; this one, which takes any, is recorded too
         name, *rest = wanted[0]
         found.append(replace(working(name, problem, *rest), name=f"{name}, any shape", field="pytorch-crf"))
     return found
