@@ -1,9 +1,9 @@
 """Replicas over threads.
 
 Each batch is shared out by sequences: the packed ones, longest first, go to the shares 0, 1, …, n - 1, n - 1, …, 1, 0,
-0, 1, … in turn, so that every share is packed as it stands and holds about as many rows. Each replica of the network (the same
-values, gradients and caches of its own) computes the gradient of its share; kernels run without the GIL. The batch's
-gradient is then
+0, 1, … in turn, so that every share is packed as it stands and holds about as many rows. Each replica of the network
+(the same values, gradients and caches of its own) computes the gradient of its share; kernels run without the GIL. The
+batch's gradient is then
 
     grads = Σ_i α_i grads_i,   α_i = weight_i / Σ_j weight_j  (1 where the reduction is "sum")
 
