@@ -13,7 +13,7 @@ help:
 	@echo "make lint        style and types"
 	@echo "make parity      compare every output and gradient with PyTorch's"
 	@echo "make reference   the test suite on the NumPy twins of the kernels"
-	@echo "make bench       time training steps beside PyTorch's"
+	@echo "make bench       time training steps beside PyTorch's, JAX's and DyNet's: results.json, results.png"
 	@echo "make sanitize    run the kernels' tests with bounds and overflow checked"
 	@echo "make wheel-test  build a wheel and try it in an empty environment"
 
@@ -51,9 +51,10 @@ parity:
 	$(MAKE) $(VENV)-parity/installed-parity VENV=$(VENV)-parity
 	$(VENV)-parity/bin/python -m pytest -q pyneural/test/parity
 
+# The peers too have an environment of their own. make bench ARGS=--quick
 bench:
-	$(MAKE) $(VENV)-parity/installed-parity VENV=$(VENV)-parity
-	$(VENV)-parity/bin/python -m benchmarks.tagger_step
+	$(MAKE) $(VENV)-bench/installed-bench VENV=$(VENV)-bench
+	$(VENV)-bench/bin/python -m benchmarks $(ARGS)
 
 wheel-test: $(VENV)/installed-wheel
 	rm -rf dist $(VENV)-wheel

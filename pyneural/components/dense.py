@@ -58,12 +58,8 @@ class Dense(Layer):
         if self.activation:
             g = self.work("g", *dy.shape)
             self.function.backward(self._y, dy, g)
-        kernels.matmul(self._x, g, self.W.grad, transpose_a=True, bf16=self._bf16)
-        kernels.column_sums(g, self.b.grad)
-        if not self._wants_dx:
-            return None
-        dx = self.work("dx", len(g), self.dim_in)
-        kernels.matmul(g, self.W.value, dx, transpose_b=True, bf16=self._bf16)
+        dx = self.work("dx", len(g), self.dim_in) if self._wants_dx else None
+        kernels.affine_backward(self._x, g, self.W.value, self.W.grad, self.b.grad, dx, bf16=self._bf16)
         return dx
 
     def cost(self, x: Array) -> tuple[Cost, ...]:

@@ -63,10 +63,9 @@ class Gru(Recurrent):
             dy, self._a, self._m, self._h_prev, self.U.value, dstate[0], steps.counts, self.reverse,
             self.c is not None, self.bptt_steps, da, dm, self.scratch(), self._bf16,
         )  # fmt: skip
-        dU = self.U.grad
-        kernels.matmul(self._h_prev, da[:, : 2 * H], dU[:, : 2 * H], transpose_a=True, bf16=self._bf16)
+        dU, rz = self.U.grad, slice(0, 2 * H)
+        kernels.affine_backward(self._h_prev, da[:, rz], None, dU[:, rz], None, None, bf16=self._bf16)
         if self.c is not None:
-            kernels.matmul(self._h_prev, dm, dU[:, 2 * H :], transpose_a=True, bf16=self._bf16)
-            kernels.column_sums(dm, self.c.grad)
+            kernels.affine_backward(self._h_prev, dm, None, dU[:, 2 * H :], self.c.grad, None, bf16=self._bf16)
         else:
-            kernels.matmul(self._m, da[:, 2 * H :], dU[:, 2 * H :], transpose_a=True, bf16=self._bf16)
+            kernels.affine_backward(self._m, da[:, 2 * H :], None, dU[:, 2 * H :], None, None, bf16=self._bf16)

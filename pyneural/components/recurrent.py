@@ -186,12 +186,12 @@ class Recurrent(Layer):
             dstate[0] = d_hidden
         da = self.work("da", N, self.blocks * H)
         self.run_back(dy, dstate, steps, da)
-        kernels.matmul(self._x, da, self.W.grad, transpose_a=True, bf16=self._bf16)
-        kernels.column_sums(da, self.b.grad)
-        if not self._wants_dx:
-            return None
-        dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
-        kernels.matmul(da, self.W.value, dx, transpose_b=True, accumulate=add_to is not None, bf16=self._bf16)
+        dx = None
+        if self._wants_dx:
+            dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
+        kernels.affine_backward(
+            self._x, da, self.W.value, self.W.grad, self.b.grad, dx, accumulate=add_to is not None, bf16=self._bf16
+        )
         return dx
 
     def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:

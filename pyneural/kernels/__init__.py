@@ -29,8 +29,8 @@ elif kind == "compiled":
             softmax_gradient,
         )
         from pyneural.kernels.embedding import distinct, gather, scatter_add, zero_rows
-        from pyneural.kernels.linear import affine, column_sums, matmul
-        from pyneural.kernels.optimisers import adam_step, momentum_step, sgd_step, sum_of_squares
+        from pyneural.kernels.linear import affine, affine_backward, column_sums, matmul
+        from pyneural.kernels.optimisers import adam_step, add_rows, momentum_step, sgd_step, sum_of_squares
         from pyneural.kernels.recurrent import (
             gru_backward,
             gru_forward,

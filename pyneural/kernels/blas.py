@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 BUNDLED = Path(__file__).parent / "openblas"  # setup.py fills it
-PRODUCTS = ("sgemm", "dgemm", "sgemv", "dgemv")
+PRODUCTS = ("sgemm", "dgemm")
 FORMS = ("scipy_{}_", "{}_", "{}")  # how libraries write Fortran's names
 THREADS = (  # functions that set and tell their number, and what the user sets
     ("scipy_openblas_set_num_threads", "scipy_openblas_get_num_threads", "OPENBLAS_NUM_THREADS"),
@@ -59,8 +59,8 @@ class Library:
                 addresses = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
                 return dict(zip(PRODUCTS, addresses, strict=True))
         raise ImportError(
-            f"PYNEURAL_BLAS={self.name}: expected a library with Fortran's {', '.join(PRODUCTS)} (integers of 32 "
-            f"bits), but {self.path} lacks some"
+            f"PYNEURAL_BLAS={self.name}: expected a library with Fortran's {', '.join(PRODUCTS)} and ddot "
+            f"(integers of 32 bits), but {self.path} lacks some"
         )
 
     def _check_integers(self, dot: Any) -> None:

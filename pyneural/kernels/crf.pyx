@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from numpy cimport ndarray
 
 from pyneural.kernels.dispatch cimport (
-    check_counts, doubles, extent, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix,
+    PyThreadState, let_go, take_back, check_counts, doubles, extent, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix,
     out_vector,
 )
 
@@ -63,8 +63,9 @@ def crf_marginals(ndarray scores, ndarray start, ndarray transitions, ndarray en
     cdef double *pz = doubles(logZ, c.B, "logZ")
     cdef void *pm = out_matrix(scores, marginals, c.N, c.K, "marginals")
     cdef double *ps = room(scratch, c)
-    with nogil:
-        k.crf_marginals(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pz, pm, ps)
+    cdef PyThreadState *gil = let_go(c.N * c.K * c.K)
+    k.crf_marginals(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pz, pm, ps)
+    take_back(gil)
 
 
 def crf_gradient(ndarray scores, ndarray start, ndarray transitions, ndarray end, ndarray counts, previous,
@@ -80,9 +81,10 @@ def crf_gradient(ndarray scores, ndarray start, ndarray transitions, ndarray end
     cdef void *de = out_vector(scores, dend, c.K, "dend")
     cdef double *ps = room(scratch, c)
     cdef int64_t bad
-    with nogil:
-        bad = k.crf_gradient(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, scale,
-                             pl, dx, ds, dt, de, ps)
+    cdef PyThreadState *gil = let_go(c.N * c.K * c.K)
+    bad = k.crf_gradient(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, scale,
+                         pl, dx, ds, dt, de, ps)
+    take_back(gil)
     if bad >= 0:
         raise ValueError(f"tags: expected labels from 0 to {c.K - 1}, got {tags[bad]} in row {bad}")
 
@@ -94,5 +96,6 @@ def crf_viterbi(ndarray scores, ndarray start, ndarray transitions, ndarray end,
     cdef int64_t *pt = integers(tags, c.N, "tags", True)
     cdef double *pp = doubles(path_scores, c.B, "path_scores")
     cdef double *ps = room(scratch, c)
-    with nogil:
-        k.crf_viterbi(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, pp, ps)
+    cdef PyThreadState *gil = let_go(c.N * c.K * c.K)
+    k.crf_viterbi(c.T, c.K, c.B, c.counts, c.scores, c.start, c.transitions, c.end, c.previous, pt, pp, ps)
+    take_back(gil)

@@ -1,7 +1,7 @@
 /* What the compiled kernels offer, and how one build serves every processor.
  *
  * isa_*.c compile the same sources (template.h) for a baseline, AVX2 and AVX-512; kernels_choose picks, once,
- * the widest that the processor runs. BLAS is reached through four function pointers, set at import (blas.py). */
+ * the widest that the processor runs. BLAS is reached through two function pointers, set at import (blas.py). */
 #ifndef PYNEURAL_DISPATCH_H
 #define PYNEURAL_DISPATCH_H
 #include <stddef.h>
@@ -22,8 +22,6 @@ typedef struct {
                   int *);
     void (*dgemm)(char *, char *, int *, int *, int *, double *, double *, int *, double *, int *, double *,
                   double *, int *);
-    void (*sgemv)(char *, int *, int *, float *, float *, int *, float *, int *, float *, float *, int *);
-    void (*dgemv)(char *, int *, int *, double *, double *, int *, double *, int *, double *, double *, int *);
 } blas_table;
 extern blas_table kernels_blas;
 

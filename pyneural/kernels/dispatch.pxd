@@ -15,7 +15,9 @@ cdef extern from "dispatch.h" nogil:
         void (*matmul)(int, int, index_t, index_t, index_t, const void *, index_t, const void *, index_t, int,
                        int, void *, index_t) noexcept nogil
         void (*affine)(index_t, index_t, index_t, const void *, const void *, const void *, int, void *) noexcept nogil
-        void (*column_sums)(index_t, index_t, const void *, void *) noexcept nogil
+        void (*affine_backward)(index_t, index_t, index_t, const void *, const void *, index_t, const void *, int,
+                                void *, index_t, void *, int, void *) noexcept nogil
+        void (*column_sums)(index_t, index_t, const void *, index_t, void *) noexcept nogil
         void (*activation_forward)(index_t, int, double, const void *, void *) noexcept nogil
         void (*activation_backward)(index_t, int, double, const void *, const void *, void *) noexcept nogil
         void (*dropout_mask)(index_t, index_t, const int64_t *, uint64_t, double, void *) noexcept nogil
@@ -47,6 +49,7 @@ cdef extern from "dispatch.h" nogil:
                                 void *, void *, double *) noexcept nogil
         void (*crf_viterbi)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
                             const void *, const int64_t *, int64_t *, double *, double *) noexcept nogil
+        void (*add_rows)(index_t, index_t, const int64_t *, double, void *, double, const void *) noexcept nogil
         double (*sum_of_squares)(index_t, index_t, const int64_t *, const void *) noexcept nogil
         double (*sgd_step)(index_t, index_t, const int64_t *, void *, const void *, const gradient_terms *,
                            double) noexcept nogil
@@ -84,3 +87,18 @@ cdef inline void *out_vector(ndarray like, object x, Py_ssize_t size, str name) 
 cdef int64_t *integers(object x, Py_ssize_t size, str name, bint written=*) except? NULL
 cdef double *doubles(object x, Py_ssize_t size, str name) except? NULL
 cdef double *double_matrix(object x, Py_ssize_t rows, Py_ssize_t columns, str name) except? NULL
+
+cdef extern from "Python.h":
+    ctypedef struct PyThreadState:
+        pass
+    PyThreadState *PyEval_SaveThread() noexcept nogil
+    void PyEval_RestoreThread(PyThreadState *) noexcept nogil
+
+# Lets go of the GIL for work on so many numbers. For less than some ten microseconds' it is kept: where threads contend,
+# to get it back takes longer.
+cdef inline PyThreadState *let_go(double numbers) noexcept:
+    return PyEval_SaveThread() if numbers > 100_000 else NULL
+
+cdef inline void take_back(PyThreadState *state) noexcept:
+    if state != NULL:
+        PyEval_RestoreThread(state)

@@ -23,8 +23,6 @@ cdef extern from "dispatch.h" nogil:
     ctypedef struct blas_table:
         void *sgemm
         void *dgemm
-        void *sgemv
-        void *dgemv
     blas_table kernels_blas
     ctypedef struct bf16_products:
         const char *name
@@ -38,8 +36,6 @@ cdef extern from "dispatch.h" nogil:
 
 kernels_blas.sgemm = <void *> <size_t> blas.library.products["sgemm"]
 kernels_blas.dgemm = <void *> <size_t> blas.library.products["dgemm"]
-kernels_blas.sgemv = <void *> <size_t> blas.library.products["sgemv"]
-kernels_blas.dgemv = <void *> <size_t> blas.library.products["dgemv"]
 
 
 def processor():

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint64_t
 from numpy cimport PyArray_DATA, PyArray_ISCARRAY_RO, PyArray_ISWRITEABLE, ndarray
 
 from pyneural.kernels.dispatch cimport (
-    doubles, extent, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix,
+    PyThreadState, let_go, take_back, doubles, extent, in_matrix, in_vector, integers, kernels_any, kernels_of, out_matrix,
 )
 
 
@@ -42,8 +42,9 @@ def activation_forward(ndarray x, ndarray y, int kind, double ceiling=1.0):
     check_alike(x, y, "y", True)
     cdef const void *px = PyArray_DATA(x)
     cdef void *py = PyArray_DATA(y)
-    with nogil:
-        k.activation_forward(n, kind, ceiling, px, py)
+    cdef PyThreadState *gil = let_go(n)
+    k.activation_forward(n, kind, ceiling, px, py)
+    take_back(gil)
 
 
 def activation_backward(ndarray y, ndarray dy, ndarray dx, int kind, double ceiling=1.0):
@@ -56,8 +57,9 @@ def activation_backward(ndarray y, ndarray dy, ndarray dx, int kind, double ceil
     cdef const void *py = PyArray_DATA(y)
     cdef const void *pdy = PyArray_DATA(dy)
     cdef void *pdx = PyArray_DATA(dx)
-    with nogil:
-        k.activation_backward(n, kind, ceiling, py, pdy, pdx)
+    cdef PyThreadState *gil = let_go(n)
+    k.activation_backward(n, kind, ceiling, py, pdy, pdx)
+    take_back(gil)
 
 
 def exponential(ndarray x, ndarray y):
@@ -67,8 +69,9 @@ def exponential(ndarray x, ndarray y):
     check_alike(x, y, "y", True)
     cdef const void *px = PyArray_DATA(x)
     cdef void *py = PyArray_DATA(y)
-    with nogil:
-        k.exponential(n, px, py)
+    cdef PyThreadState *gil = let_go(n)
+    k.exponential(n, px, py)
+    take_back(gil)
 
 
 def dropout_mask(ndarray places, uint64_t key, double rate, ndarray mask):
@@ -78,8 +81,9 @@ def dropout_mask(ndarray places, uint64_t key, double rate, ndarray mask):
         raise ValueError(f"rate: expected a number in [0, 1), got {rate}")
     cdef const int64_t *pp = integers(places, N, "places")
     cdef void *pm = out_matrix(mask, mask, N, D, "mask")
-    with nogil:
-        k.dropout_mask(N, D, pp, key, rate, pm)
+    cdef PyThreadState *gil = let_go(N * D)
+    k.dropout_mask(N, D, pp, key, rate, pm)
+    take_back(gil)
 
 
 def softmax(ndarray scores, ndarray out):
@@ -89,8 +93,9 @@ def softmax(ndarray scores, ndarray out):
     cdef void *po = out_matrix(scores, out, N, K, "out")
     if N and not K:
         raise ValueError(f"scores: expected at least one column, got shape {(<object> scores).shape}")
-    with nogil:
-        k.softmax(N, K, ps, po)
+    cdef PyThreadState *gil = let_go(N * K)
+    k.softmax(N, K, ps, po)
+    take_back(gil)
 
 
 def softmax_gradient(ndarray scores, ndarray targets, weights, double smoothing, double scale, ndarray losses,
@@ -103,7 +108,8 @@ def softmax_gradient(ndarray scores, ndarray targets, weights, double smoothing,
     cdef double *pl = doubles(losses, N, "losses")
     cdef void *pd = out_matrix(scores, dscores, N, K, "dscores")
     cdef int64_t bad
-    with nogil:
-        bad = k.softmax_gradient(N, K, ps, pt, pw, smoothing, scale, pl, pd)
+    cdef PyThreadState *gil = let_go(N * K)
+    bad = k.softmax_gradient(N, K, ps, pt, pw, smoothing, scale, pl, pd)
+    take_back(gil)
     if bad >= 0:
         raise ValueError(f"targets: expected labels from 0 to {K - 1}, got {targets[bad]} in row {bad}")

@@ -4,7 +4,9 @@ from libc.stdint cimport int64_t
 
 from numpy cimport ndarray
 
-from pyneural.kernels.dispatch cimport extent, in_matrix, integers, kernels_any, kernels_of, out_matrix
+from pyneural.kernels.dispatch cimport (
+    PyThreadState, extent, in_matrix, integers, kernels_any, kernels_of, let_go, out_matrix, take_back,
+)
 
 
 def gather(ndarray table, ndarray ids, ndarray out):
@@ -14,8 +16,9 @@ def gather(ndarray table, ndarray ids, ndarray out):
     cdef const int64_t *pi = integers(ids, N, "ids")
     cdef void *po = out_matrix(table, out, N, D, "out")
     cdef int64_t bad
-    with nogil:
-        bad = k.gather(N, V, D, pt, pi, po)
+    cdef PyThreadState *gil = let_go(N * D)
+    bad = k.gather(N, V, D, pt, pi, po)
+    take_back(gil)
     if bad >= 0:
         raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {ids[bad]} in row {bad}")
 
@@ -27,8 +30,9 @@ def scatter_add(ndarray ids, ndarray dy, ndarray grad):
     cdef const void *pd = in_matrix(grad, dy, N, D, "dy")
     cdef void *pg = out_matrix(grad, grad, V, D, "grad")
     cdef int64_t bad
-    with nogil:
-        bad = k.scatter_add(N, V, D, pd, pi, pg)
+    cdef PyThreadState *gil = let_go(N * D)
+    bad = k.scatter_add(N, V, D, pd, pi, pg)
+    take_back(gil)
     if bad >= 0:
         raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {ids[bad]} in row {bad}")
 
@@ -41,8 +45,9 @@ def zero_rows(ndarray rows, ndarray grad):
     for i in range(R):
         if pr[i] < 0 or pr[i] >= V:
             raise ValueError(f"rows: expected numbers from 0 to {V - 1}, got {pr[i]}")
-    with nogil:
-        k.zero_rows(R, D, pr, pg)
+    cdef PyThreadState *gil = let_go(R * D)
+    k.zero_rows(R, D, pr, pg)
+    take_back(gil)
 
 
 def distinct(ndarray ids, ndarray seen, ndarray rows):
@@ -58,12 +63,11 @@ def distinct(ndarray ids, ndarray seen, ndarray rows):
     for i in range(N):
         if pi[i] < 0 or pi[i] >= V:
             raise ValueError(f"ids: expected numbers from 0 to {V - 1}, got {pi[i]} in row {i}")
-    with nogil:
-        for i in range(N):
-            if not ps[pi[i]]:
-                ps[pi[i]] = 1
-                pr[count] = pi[i]
-                count += 1
-        for i in range(count):
-            ps[pr[i]] = 0
+    for i in range(N):
+        if not ps[pi[i]]:
+            ps[pi[i]] = 1
+            pr[count] = pi[i]
+            count += 1
+    for i in range(count):
+        ps[pr[i]] = 0
     return count

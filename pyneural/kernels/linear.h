@@ -60,9 +60,9 @@ static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REA
     }
 }
 
-/* out = sum of the rows of x (N, D): the gradient of a bias. Summed in blocks of rows, so that the rounding error
+/* out = sum of the rows of x (N, D), ldx apart: the gradient of a bias. Summed in blocks of rows, so that the rounding error
  * grows with the number of blocks and with their height, not with N. */
-static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, REAL *restrict out) {
+static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, index_t ldx, REAL *restrict out) {
     enum { ROWS = 128, COLUMNS = 64 };
     memset(out, 0, sizeof(REAL) * D);
     for (index_t i0 = 0; i0 < N; i0 += ROWS) {
@@ -71,10 +71,19 @@ static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, REAL *
             const index_t width = D - j0 < COLUMNS ? D - j0 : COLUMNS;
             REAL block[COLUMNS] = {0};
             for (index_t i = i0; i < i1; i++) {
-                const REAL *restrict row = x + i * D + j0;
+                const REAL *restrict row = x + i * ldx + j0;
                 SIMD for (index_t j = 0; j < width; j++) block[j] += row[j];
             }
             SIMD for (index_t j = 0; j < width; j++) out[j0 + j] += block[j];
         }
     }
+}
+
+/* The gradients of y = x W + b for that of y, g (N, H): dW (D, H) = x' g, db = column sums of g, and dx (N, D) = g W',
+ * added to what is there where `accumulate`. The rows of g and dW are ldg and lddw apart. */
+static void FN(affine_backward)(index_t N, index_t D, index_t H, const REAL *x, const REAL *g, index_t ldg, const REAL *W,
+                                int bf16, REAL *dW, index_t lddw, REAL *db, int accumulate, REAL *dx) {
+    FN(matmul)(1, 0, D, H, N, x, D, g, ldg, 0, bf16, dW, lddw);
+    if (db) FN(column_sums)(N, H, g, ldg, db);
+    if (dx) FN(matmul)(0, 1, N, D, H, g, ldg, W, H, accumulate, bf16, dx, D);
 }

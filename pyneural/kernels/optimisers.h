@@ -1,5 +1,17 @@
 /* One pass over values, gradient and state for each update rule, on R rows of D numbers. */
 
+/* total = scale total + weight part: shares of a batch brought together. */
+static void FN(add_rows)(index_t R, index_t D, const int64_t *rows, double scale, REAL *total, double weight,
+                         const REAL *part) {
+    const REAL s = (REAL)scale, w = (REAL)weight;
+    for (index_t r = 0; r < R; r++) {
+        const index_t at = (rows ? rows[r] : r) * D;
+        REAL *restrict to = total + at;
+        const REAL *restrict from = part + at;
+        SIMD for (index_t j = 0; j < D; j++) to[j] = s * to[j] + w * from[j];
+    }
+}
+
 static double FN(sum_of_squares)(index_t R, index_t D, const int64_t *rows, const REAL *x) {
     double total = 0;
     for (index_t r = 0; r < R; r++) {
@@ -16,6 +28,14 @@ static inline REAL FN(effective)(REAL g, REAL w, REAL scale, REAL clip, REAL l2)
     return FN(clamp)(g * scale, -clip, clip) + l2 * w;
 }
 
+/* Rows here and there come late from memory: those of a few rows ahead are called for. */
+enum { FN(AHEAD) = 4 };
+static inline void FN(call_for)(index_t r, index_t R, index_t D, const int64_t *rows, const REAL *x) {
+    if (!rows || r + FN(AHEAD) >= R) return;
+    const REAL *row = x + rows[r + FN(AHEAD)] * D;
+    for (index_t j = 0; j < D; j += (index_t)(64 / sizeof(REAL))) PREFETCH(row + j);
+}
+
 #define TERMS const REAL scale = (REAL)terms->scale, clip = (REAL)terms->clip, l2 = (REAL)terms->l2
 
 static double FN(sgd_step)(index_t R, index_t D, const int64_t *rows, REAL *values, const REAL *grads,
@@ -25,6 +45,8 @@ static double FN(sgd_step)(index_t R, index_t D, const int64_t *rows, REAL *valu
     double total = 0;
     for (index_t r = 0; r < R; r++) {
         const index_t at = (rows ? rows[r] : r) * D;
+        FN(call_for)(r, R, D, rows, values);
+        FN(call_for)(r, R, D, rows, grads);
         REAL *restrict w = values + at;
         const REAL *restrict g = grads + at;
         REAL sum = 0;
@@ -48,7 +70,10 @@ static double FN(momentum_step)(index_t R, index_t D, const int64_t *rows, REAL 
     double total = 0;
     for (index_t r = 0; r < R; r++) {
         const index_t at = (rows ? rows[r] : r) * D;
+        FN(call_for)(r, R, D, rows, values);
+        FN(call_for)(r, R, D, rows, grads);
         REAL *restrict w = values + at;
+        FN(call_for)(r, R, D, rows, velocity);
         REAL *restrict v = velocity + at;
         const REAL *restrict g = grads + at;
         REAL sum = 0;
@@ -73,7 +98,11 @@ static double FN(adam_step)(index_t R, index_t D, const int64_t *rows, REAL *val
     double total = 0;
     for (index_t r = 0; r < R; r++) {
         const index_t at = (rows ? rows[r] : r) * D;
+        FN(call_for)(r, R, D, rows, values);
+        FN(call_for)(r, R, D, rows, grads);
         REAL *restrict w = values + at;
+        FN(call_for)(r, R, D, rows, mean);
+        FN(call_for)(r, R, D, rows, variance);
         REAL *restrict m = mean + at;
         REAL *restrict v = variance + at;
         const REAL *restrict g = grads + at;

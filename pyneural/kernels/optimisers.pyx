@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 from numpy cimport ndarray
 
 from pyneural.kernels.dispatch cimport (
-    extent, gradient_terms, in_matrix, integers, kernels_any, kernels_of, out_matrix,
+    PyThreadState, let_go, take_back, extent, gradient_terms, in_matrix, integers, kernels_any, kernels_of, out_matrix,
 )
 
 
@@ -42,13 +42,24 @@ cdef gradient_terms read(terms) except *:
     return t
 
 
+def add_rows(ndarray total, ndarray part, rows, double scale, double weight):
+    cdef const kernels_any *k = kernels_of(total, "total")
+    cdef place p = visited(total, "total", rows)
+    cdef void *pt = out_matrix(total, total, p.V, p.D, "total")
+    cdef const void *pp = in_matrix(total, part, p.V, p.D, "part")
+    cdef PyThreadState *gil = let_go(p.R * p.D)
+    k.add_rows(p.R, p.D, p.rows, scale, pt, weight, pp)
+    take_back(gil)
+
+
 def sum_of_squares(ndarray x, rows):
     cdef const kernels_any *k = kernels_of(x, "x")
     cdef place p = visited(x, "x", rows)
     cdef const void *px = in_matrix(x, x, p.V, p.D, "x")
     cdef double total
-    with nogil:
-        total = k.sum_of_squares(p.R, p.D, p.rows, px)
+    cdef PyThreadState *gil = let_go(p.R * p.D)
+    total = k.sum_of_squares(p.R, p.D, p.rows, px)
+    take_back(gil)
     return total
 
 
@@ -59,8 +70,9 @@ def sgd_step(ndarray values, ndarray grads, rows, terms, double rate):
     cdef void *pw = out_matrix(values, values, p.V, p.D, "values")
     cdef const void *pg = in_matrix(values, grads, p.V, p.D, "grads")
     cdef double total
-    with nogil:
-        total = k.sgd_step(p.R, p.D, p.rows, pw, pg, &t, rate)
+    cdef PyThreadState *gil = let_go(p.R * p.D)
+    total = k.sgd_step(p.R, p.D, p.rows, pw, pg, &t, rate)
+    take_back(gil)
     return total
 
 
@@ -73,8 +85,9 @@ def momentum_step(ndarray values, ndarray grads, ndarray velocity, rows, terms, 
     cdef const void *pg = in_matrix(values, grads, p.V, p.D, "grads")
     cdef void *pv = out_matrix(values, velocity, p.V, p.D, "velocity")
     cdef double total
-    with nogil:
-        total = k.momentum_step(p.R, p.D, p.rows, pw, pg, pv, &t, rate, momentum, nesterov)
+    cdef PyThreadState *gil = let_go(p.R * p.D)
+    total = k.momentum_step(p.R, p.D, p.rows, pw, pg, pv, &t, rate, momentum, nesterov)
+    take_back(gil)
     return total
 
 
@@ -88,7 +101,8 @@ def adam_step(ndarray values, ndarray grads, ndarray mean, ndarray variance, row
     cdef void *pm = out_matrix(values, mean, p.V, p.D, "mean")
     cdef void *pv = out_matrix(values, variance, p.V, p.D, "variance")
     cdef double total
-    with nogil:
-        total = k.adam_step(p.R, p.D, p.rows, pw, pg, pm, pv, &t, rate, beta1, beta2, epsilon, correction1,
-                            correction2)
+    cdef PyThreadState *gil = let_go(p.R * p.D)
+    total = k.adam_step(p.R, p.D, p.rows, pw, pg, pm, pv, &t, rate, beta1, beta2, epsilon, correction1,
+                        correction2)
+    take_back(gil)
     return total

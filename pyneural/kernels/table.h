@@ -9,7 +9,10 @@ typedef struct {
                    const REAL *b, index_t ldb, int accumulate, int bf16, REAL *c, index_t ldc);
     void (*affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b /*?*/, int bf16,
                    REAL *y);
-    void (*column_sums)(index_t N, index_t D, const REAL *x, REAL *out);
+    void (*affine_backward)(index_t N, index_t D, index_t H, const REAL *x, const REAL *g, index_t ldg,
+                            const REAL *W /*?*/, int bf16, REAL *dW, index_t lddw, REAL *db /*?*/, int accumulate,
+                            REAL *dx /*?*/);
+    void (*column_sums)(index_t N, index_t D, const REAL *x, index_t ldx, REAL *out);
     /* elementwise.h */
     void (*activation_forward)(index_t n, int kind, double ceiling, const REAL *x, REAL *y);
     void (*activation_backward)(index_t n, int kind, double ceiling, const REAL *y, const REAL *dy, REAL *dx);
@@ -56,6 +59,8 @@ typedef struct {
                         const int64_t *previous /*? B*/, int64_t *tags, double *path_scores, double *scratch);
     /* optimisers.h: R rows of D numbers; `rows` NULL means rows 0..R-1. Each returns the sum of the
      * squares of the update, for reports. */
+    void (*add_rows)(index_t R, index_t D, const int64_t *rows /*?*/, double scale, REAL *total, double weight,
+                     const REAL *part);
     double (*sum_of_squares)(index_t R, index_t D, const int64_t *rows /*?*/, const REAL *x);
     double (*sgd_step)(index_t R, index_t D, const int64_t *rows /*?*/, REAL *values, const REAL *grads,
                        const gradient_terms *terms, double rate);

@@ -21,6 +21,7 @@ static const kernels_f32
     FN(table) = {
         .matmul = FN(matmul),
         .affine = FN(affine),
+        .affine_backward = FN(affine_backward),
         .column_sums = FN(column_sums),
         .activation_forward = FN(activation_forward),
         .activation_backward = FN(activation_backward),
@@ -40,6 +41,7 @@ static const kernels_f32
         .crf_marginals = FN(crf_marginals),
         .crf_gradient = FN(crf_gradient),
         .crf_viterbi = FN(crf_viterbi),
+        .add_rows = FN(add_rows),
         .sum_of_squares = FN(sum_of_squares),
         .sgd_step = FN(sgd_step),
         .momentum_step = FN(momentum_step),

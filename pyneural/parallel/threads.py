@@ -1,9 +1,9 @@
 """Replicas over threads.
 
-Each batch is shared out by sequences: of the packed sequences, longest first, share i of n takes i, i + n, i + 2n, …,
-so that every share is packed as it stands and holds about as many rows. Each replica of the network (the same values,
-gradients and caches of its own) computes the gradient of its share; kernels run without the GIL. The batch's gradient
-is then
+Each batch is shared out by sequences: the packed ones, longest first, go to the shares 0, 1, …, n - 1, n - 1, …, 1, 0,
+0, 1, … in turn, so that every share is packed as it stands and holds about as many rows. Each replica of the network
+(the same values, gradients and caches of its own) computes the gradient of its share; kernels run without the GIL. The
+batch's gradient is then
 
     grads = Σ_i α_i grads_i,   α_i = weight_i / Σ_j weight_j  (1 where the reduction is "sum")
 
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyneural import kernels
 from pyneural.network import Network
 from pyneural.packing import Batch, Gathered, Packed, Steps, steps_of
 
@@ -24,27 +25,40 @@ Integers = NDArray[np.int64]
 
 
 def share(batch: Batch, number: int, count: int) -> Batch:
-    """Share `number` of `count` of a batch: every count-th packed sequence."""
-    inputs = _share(batch.inputs, number, count)
-    return Batch(inputs, _share(batch.targets, number, count), steps_of(inputs).rows)
+    """Share `number` of `count` of a batch."""
+    return Share(number, count).of(batch)
 
 
-def _share(part: Any, number: int, count: int) -> Any:
-    if isinstance(part, Gathered):
-        rows, steps = _rows_of(part.steps, number, count)
-        used, ids = np.unique(part.ids[rows], return_inverse=True)
-        return Gathered(_select(part.source, used), ids.astype(np.int64), steps)
-    if isinstance(part, Packed):
-        rows, steps = _rows_of(part.steps, number, count)
-        return Packed(part.rows[rows], steps)
-    return type(part)(*(_share(inner, number, count) for inner in part))
+class Share:
+    """Picks the rows of one share. Parts of a batch that have their steps in common have them worked out once."""
 
+    def __init__(self, number: int, count: int) -> None:
+        self.number, self.count = number, count
+        self.rows: dict[int, tuple[Integers, Steps]] = {}
 
-def _rows_of(steps: Steps, number: int, count: int) -> tuple[Integers, Steps]:
-    sequences = np.arange(number, steps.sequences, count)
-    rows = np.flatnonzero(steps.sequence_of_row % count == number)
-    ends = None if steps.ends is None else steps.ends[steps.order[sequences]]
-    return rows, Steps(steps.lengths[sequences], places=steps.places[steps.order[sequences]], ends=ends)
+    def of(self, batch: Batch) -> Batch:
+        inputs = self._part(batch.inputs)
+        return Batch(inputs, self._part(batch.targets), steps_of(inputs).rows)
+
+    def _part(self, part: Any) -> Any:
+        if isinstance(part, Gathered):
+            rows, steps = self._rows_of(part.steps)
+            used, ids = np.unique(part.ids[rows], return_inverse=True)
+            return Gathered(_select(part.source, used), ids.astype(np.int64), steps)
+        if isinstance(part, Packed):
+            rows, steps = self._rows_of(part.steps)
+            return Packed(part.rows[rows], steps)
+        return type(part)(*(self._part(inner) for inner in part))
+
+    def _rows_of(self, steps: Steps) -> tuple[Integers, Steps]:
+        if id(steps) not in self.rows:
+            turn = np.arange(steps.sequences) % (2 * self.count)
+            mine = np.minimum(turn, 2 * self.count - 1 - turn) == self.number
+            sequences, rows = np.flatnonzero(mine), np.flatnonzero(mine[steps.sequence_of_row])
+            ends = None if steps.ends is None else steps.ends[steps.order[sequences]]
+            own = Steps(steps.lengths[sequences], places=steps.places[steps.order[sequences]], ends=ends)
+            self.rows[id(steps)] = rows, own
+        return self.rows[id(steps)]
 
 
 def _select(source: Any, users: Integers) -> Packed:
@@ -59,9 +73,10 @@ def _select(source: Any, users: Integers) -> Packed:
 
 
 class Threads:
-    """`count` threads at the most: fewer work where a batch is small, as a function of its size alone."""
+    """`count` threads at the most: fewer work where a batch is small, as a function of sizes alone."""
 
-    ROWS_WORTH_A_THREAD = 64
+    WORTH_A_THREAD = 80e6
+    """floating-point operations: most of a millisecond, several times what starting and adding up take"""
 
     def __init__(self, count: int) -> None:
         if count < 1:
@@ -82,7 +97,14 @@ class Replicas:
                 raise ValueError(f"threads: {name} carries state from batch to batch, which shares of a batch can't")
         self.networks = [network] + [network.replica() for _ in range(threads.count - 1)]
         self.pool = futures.ThreadPoolExecutor(threads.count - 1) if threads.count > 1 else None
-        self.rows_each = threads.ROWS_WORTH_A_THREAD
+        self._seen = {
+            slot.name: np.zeros(slot.parameter.shape[0], dtype=np.int64)
+            for slot in network.slots
+            if slot.parameter.sparse
+        }
+        # a row costs about a multiplication and an addition with each parameter, forward, and twice that backward
+        dense = sum(parameter.size for _, parameter in network.parameters() if not parameter.sparse)
+        self.rows_each = max(1, int(threads.WORTH_A_THREAD / (6 * max(1, dense))))
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """As the network's own, computed on shares of the batch."""
@@ -91,41 +113,45 @@ class Replicas:
         own = self.networks[0]
         if count == 1 or self.pool is None:
             return own.loss_and_gradient(batch)
-        shares = [share(batch, i, count) for i in range(count)]
-        weights = np.array([own.weight(part) for part in shares])
-        factors = np.ones(count) if own.loss.reduction == "sum" else weights / max(weights.sum(), 1e-300)
         for replica in self.networks[1:count]:
             replica.draws = own.draws
-        others = [self.pool.submit(self.networks[i].loss_and_gradient, shares[i]) for i in range(1, count)]
+        others = [self.pool.submit(self._share, batch, i, count) for i in range(1, count)]
         try:
-            first = own.loss_and_gradient(shares[0])
-        finally:
-            futures.wait(
-                others
-            )  # also where this share failed: no replica may still be at work when the next batch comes
-        losses = [first, *(other.result() for other in others)]
-        self._reduce(count, factors)
+            first = self._share(batch, 0, count)
+        finally:  # also where this share failed: no replica may still be at work when the next batch comes
+            for other in others:
+                other.exception()
+        losses, weights = np.array([first, *(other.result() for other in others)]).T
+        factors = np.ones(count) if own.loss.reduction == "sum" else weights / max(weights.sum(), 1e-300)
+        self._reduce(factors.tolist())
         return float(np.dot(losses, factors))
 
-    def _reduce(self, count: int, factors: NDArray[np.float64]) -> None:
-        own = self.networks[0]
+    def _share(self, batch: Batch, number: int, count: int) -> tuple[float, float]:
+        """The loss of a share, whose gradient is then its replica's, and its weight."""
+        network, part = self.networks[number], share(batch, number, count)
+        return network.loss_and_gradient(part), network.weight(part)
+
+    def _reduce(self, factors: list[float]) -> None:
+        """The network's own gradient becomes the weighted sum of all, in the order of the shares."""
+        own, *others = self.networks[: len(factors)]
         for region in own.regions():
             if region.rows is None:
-                total = own.grads[region.start : region.stop]
-                total *= factors[0]
-                for replica, factor in zip(self.networks[1:count], factors[1:], strict=True):
-                    part = replica.grads[region.start : region.stop]
-                    part *= factor
-                    total += part
-        for slots in zip(*(network.slots for network in self.networks[:count]), strict=True):
-            parameter = slots[0].parameter
+                total = own.grads[region.start : region.stop].reshape(1, -1)
+                scale = factors[0]
+                for replica, factor in zip(others, factors[1:], strict=True):
+                    part = replica.grads[region.start : region.stop].reshape(1, -1)
+                    kernels.add_rows(total, part, None, scale, factor)
+                    scale = 1.0
+        for slot, *slots in zip(*(network.slots for network in (own, *others)), strict=True):
+            parameter = slot.parameter
             if not parameter.sparse or not parameter.trainable or parameter.rows is None:
                 continue
-            parameter.grad[parameter.rows] *= factors[0]
-            rows = [parameter.rows]
-            for slot, factor in zip(slots[1:], factors[1:], strict=True):
-                touched = slot.parameter.rows
-                assert touched is not None
-                parameter.grad[touched] += factor * slot.parameter.grad[touched]
-                rows.append(touched)
-            parameter.rows = np.unique(np.concatenate(rows))
+            kernels.add_rows(parameter.grad, parameter.grad, parameter.rows, factors[0], 0.0)
+            touched = parameter.rows
+            for other, factor in zip(slots, factors[1:], strict=True):
+                rows = other.parameter.rows
+                assert rows is not None
+                kernels.add_rows(parameter.grad, other.parameter.grad, rows, 1.0, factor)
+                touched = np.concatenate([touched, rows])
+            count = kernels.distinct(touched, self._seen[slot.name], union := np.empty_like(touched))
+            parameter.rows = union[:count]

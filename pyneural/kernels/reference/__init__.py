@@ -15,8 +15,8 @@ from pyneural.kernels.reference.elementwise import (
     softmax_gradient,
 )
 from pyneural.kernels.reference.embedding import distinct, gather, scatter_add, zero_rows
-from pyneural.kernels.reference.linear import affine, column_sums, matmul
-from pyneural.kernels.reference.optimisers import adam_step, momentum_step, sgd_step, sum_of_squares
+from pyneural.kernels.reference.linear import affine, affine_backward, column_sums, matmul
+from pyneural.kernels.reference.optimisers import adam_step, add_rows, momentum_step, sgd_step, sum_of_squares
 from pyneural.kernels.reference.recurrent import (
     gru_backward,
     gru_forward,
@@ -30,7 +30,9 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam_step",
+    "add_rows",
     "affine",
+    "affine_backward",
     "column_sums",
     "crf_gradient",
     "crf_marginals",

@@ -37,6 +37,25 @@ def affine(x: Array, W: Array, b: Array | None, y: Array, bf16: bool = False) ->
     y[...] = product if b is None else product + b
 
 
+def affine_backward(
+    x: Array,
+    g: Array,
+    W: Array | None,
+    dW: Array,
+    db: Array | None,
+    dx: Array | None,
+    accumulate: bool = False,
+    bf16: bool = False,
+) -> None:
+    """The gradients of y = x W + b for g, that of y: dW = xᵀ g, db = Σ g, and dx = g Wᵀ, added to what dx holds where
+    `accumulate`."""
+    matmul(x, g, dW, transpose_a=True, bf16=bf16)
+    if db is not None:
+        column_sums(g, db)
+    if dx is not None and W is not None:
+        matmul(g, W, dx, transpose_b=True, accumulate=accumulate, bf16=bf16)
+
+
 def column_sums(x: Array, out: Array) -> None:
     """out[j] = sum_i x[i, j]."""
     out[...] = x.sum(axis=0)

@@ -24,6 +24,12 @@ def _apply(values: Array, at: Integers | slice, update: Array) -> float:
     return float(np.sum(np.square(update, dtype=np.float64)))
 
 
+def add_rows(total: Array, part: Array, rows: Integers | None, scale: float, weight: float) -> None:
+    """total = scale total + weight part, in the rows given or in all."""
+    at = slice(None) if rows is None else rows
+    total[at] = total.dtype.type(scale) * total[at] + total.dtype.type(weight) * part[at]
+
+
 def sum_of_squares(x: Array, rows: Integers | None) -> float:
     """The sum of the squares of the rows visited, in float64."""
     return float(np.sum(np.square(x[_visited(x, rows)], dtype=np.float64)))

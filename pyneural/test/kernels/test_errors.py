@@ -20,7 +20,9 @@ ONE_CASE = {
     "activation_backward": "large kind=0 ceiling=1.0",
     "activation_forward": "large kind=0 ceiling=1.0",
     "adam_step": "table terms=(1.0, inf, 0.0) rows=some t=1000",
+    "add_rows": "table terms=(1.0, inf, 0.0) rows=some",
     "affine": "large H=19 bias=True",
+    "affine_backward": "large H=19 bias=True inputs=True strides=False",
     "column_sums": "large",
     "crf_gradient": "ragged K=5 small known=True scale=0.125",
     "crf_marginals": "ragged K=5 small known=True",
@@ -45,18 +47,19 @@ ONE_CASE = {
     "zero_rows": "repeated D=19",
 }
 OPTIONAL = {
+    "affine_backward": ("W", "db", "dx"),
     "affine": ("b",),
     "crf_gradient": ("previous",),
     "crf_marginals": ("previous",),
     "crf_viterbi": ("previous",),
-    "gru_backward": ("dy", "dm"),
+    "gru_backward": ("dy",),
     "gru_forward": ("c", "h_prev"),
     "lstm_backward": ("dy",),
     "lstm_forward": ("h_prev", "c_prev"),
     "rnn_backward": ("dy",),
     "rnn_forward": ("h_prev",),
     "softmax_gradient": ("weights",),
-} | dict.fromkeys(("adam_step", "momentum_step", "sgd_step", "sum_of_squares"), ("rows",))
+} | dict.fromkeys(("add_rows", "adam_step", "momentum_step", "sgd_step", "sum_of_squares"), ("rows",))
 # (kernel, array, axis) whose size nothing else fixes; a batch may have more sequences than start alive.
 FREE = {
     ("column_sums", "x", 0),

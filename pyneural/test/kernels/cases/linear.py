@@ -11,6 +11,7 @@ from pyneural.test.kernels.cases.draw import SHAPES, Cases, Draw
 # What each kernel writes.
 WRITES = {
     "affine": ("y",),
+    "affine_backward": ("dW", "db", "dx"),
     "column_sums": ("out",),
     "matmul": ("out",),
 }
@@ -48,6 +49,24 @@ def affine(dtype: type) -> Cases:
         yield (
             f"{size} {H=} {bias=}",
             {"x": draw.normal(N, D), "W": draw.normal(D, H), "b": b, "y": draw.unset(N, H)},
+        )
+
+
+def affine_backward(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for (size, (N, D)), H, bias, inputs, strides in product(SHAPES.items(), (1, 19), *[(False, True)] * 3):
+        layout = _strided if strides else np.asarray
+        yield (
+            f"{size} {H=} {bias=} {inputs=} {strides=}",
+            {
+                "x": draw.normal(N, D),
+                "g": layout(draw.normal(N, H)),
+                "W": draw.normal(D, H) if inputs else None,
+                "dW": layout(draw.unset(D, H)),
+                "db": draw.unset(H) if bias else None,
+                "dx": (draw.normal(N, D) if strides else draw.unset(N, D)) if inputs else None,
+                "accumulate": strides,
+            },
         )
 
 

@@ -11,6 +11,7 @@ from pyneural.test.kernels.cases.draw import BOTH, Arguments, Cases, Draw
 
 # What each kernel writes.
 WRITES = {
+    "add_rows": ("total",),
     "adam_step": ("values", "mean", "variance"),
     "momentum_step": ("values", "velocity"),
     "sgd_step": ("values",),
@@ -42,6 +43,14 @@ def _steps(draw: Draw) -> Iterator[tuple[str, tuple[int, int], Arguments]]:
                 "terms": terms_,
                 "rate": 0.1,
             },
+        )
+
+
+def add_rows(dtype: type) -> Cases:
+    for label, _, step in _steps(Draw(dtype)):
+        yield (
+            label,
+            {"total": step["values"], "part": step["grads"], "rows": step["rows"], "scale": 0.25, "weight": 0.75},
         )
 
 
