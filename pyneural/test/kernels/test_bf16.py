@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyneural import kernels
 from pyneural.kernels import dispatch, reference
 from pyneural.test.kernels.cases import CASES, WRITES
 from pyneural.test.kernels.test_parity import compiled, whole
@@ -22,7 +21,7 @@ CPUINFO = Path("/proc/cpuinfo")
 FLAGS = set(CPUINFO.read_text().split()) if CPUINFO.exists() else set()
 
 # The products of two rounded numbers are exact in float32, so one product differs by the order of its sums. A cell's
-# state differs by as little, but where it lies between two bfloat16 numbers that may be enough to round it to the other.
+# state differs by as little, but where it lies between two bfloat16 numbers that may be enough to round it otherwise.
 TOLERANCE = dict.fromkeys(KERNELS, 1e-5) | {name: 2e-2 for name in KERNELS if name.startswith(("rnn", "gru", "lstm"))}
 
 
