@@ -157,14 +157,14 @@ static void bf16_pack(index_t K, index_t N, const float *b, index_t down, index_
     }
 }
 
-static void bf16_add_product(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed,
-                             float *c, index_t ldc) {
+static void bf16_times(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, origin from,
+                       float *c, index_t ldc) {
     const pair *panels = (const pair *)packed;
     const index_t depth = bf16_depth(K);
     begin();
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;
-        rows_product(M, N, deep, a + k, lda, 1, panels, (origin){c, ldc}, c, ldc);
+        rows_product(M, N, deep, a + k, lda, 1, panels, k ? (origin){c, ldc} : from, c, ldc);
         panels += up_to(deep, K_UNIT) / 2 * up_to(N, 16);
     }
     end();

@@ -79,7 +79,7 @@ static void tile(index_t height, index_t width, index_t pairs, const pair *a, in
 }
 
 #ifdef AMX_EMULATED
-const bf16_products bf16_amx_emulated = {"amx_emulated", bf16_product, bf16_pack, bf16_add_product};
+const bf16_products bf16_amx_emulated = {"amx_emulated", bf16_product, bf16_pack, bf16_times};
 #else
-const bf16_products bf16_amx = {"amx_bf16", bf16_product, bf16_pack, bf16_add_product};
+const bf16_products bf16_amx = {"amx_bf16", bf16_product, bf16_pack, bf16_times};
 #endif

@@ -57,4 +57,4 @@ static void tile(index_t height, index_t width, index_t pairs, const pair *a, in
     }
 }
 
-const bf16_products bf16_avx512 = {"avx512_bf16", bf16_product, bf16_pack, bf16_add_product};
+const bf16_products bf16_avx512 = {"avx512_bf16", bf16_product, bf16_pack, bf16_times};

@@ -39,10 +39,10 @@ typedef struct {
     /* a(i, k) = a[i * a_down + k * a_along], b alike */
     void (*product)(index_t M, index_t N, index_t K, const float *a, index_t a_down, index_t a_along, const float *b,
                     index_t b_down, index_t b_along, origin from, float *c, index_t ldc);
-    /* B once for many products, C0 being C: at most (K + 32) (N + 16) / 2 numbers */
+    /* B once for many products: at most (K + 32) (N + 16) / 2 numbers */
     void (*pack)(index_t K, index_t N, const float *b, index_t down, index_t along, float *packed);
-    void (*add_product)(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, float *c,
-                        index_t ldc);
+    void (*times)(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, origin from,
+                  float *c, index_t ldc);
 } bf16_products;
 extern const bf16_products *kernels_bf16;
 
