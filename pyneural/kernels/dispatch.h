@@ -1,7 +1,7 @@
 /* What the compiled kernels offer, and how one build serves every processor.
  *
  * isa_*.c compile the same sources (template.h) for a baseline, AVX2 and AVX-512; kernels_choose picks, once,
- * the widest that the processor runs. BLAS is reached through four function pointers set at import. */
+ * the widest that the processor runs. BLAS is reached through two function pointers, set at import (blas.py). */
 #ifndef PYNEURAL_DISPATCH_H
 #define PYNEURAL_DISPATCH_H
 #include <stddef.h>
@@ -16,14 +16,12 @@ typedef struct {
     double l2;
 } gradient_terms;
 
-/* Fortran BLAS: column-major, everything by reference. Only linear.h calls these. */
+/* Fortran BLAS with integers of 32 bits: column-major, everything by reference. */
 typedef struct {
     void (*sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *, float *,
                   int *);
     void (*dgemm)(char *, char *, int *, int *, int *, double *, double *, int *, double *, int *, double *,
                   double *, int *);
-    void (*sgemv)(char *, int *, int *, float *, float *, int *, float *, int *, float *, float *, int *);
-    void (*dgemv)(char *, int *, int *, double *, double *, int *, double *, int *, double *, double *, int *);
 } blas_table;
 extern blas_table kernels_blas;
 
@@ -74,4 +72,11 @@ const kernel_set *kernels_choose(const char *isa);
 /* Sets kernels_bf16: to those named `name` ("none" for none), or where it is NULL to the fastest this processor runs.
  * Returns 0 where it can't run them. */
 int kernels_choose_bf16(const char *name);
+
+/* Whether the processor, and the operating system, run the feature of that name ("avx2", "avx512_bf16", …); 0 for a
+ * name unknown. cpu_feature: the names known, by number from 0, NULL after the last. cpu_name: what it is sold as, or
+ * nothing. (features.c) */
+int cpu_has(const char *feature);
+const char *cpu_feature(int number);
+void cpu_name(char name[49]);
 #endif
