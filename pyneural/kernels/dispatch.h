@@ -25,17 +25,22 @@ typedef struct {
 } blas_table;
 extern blas_table kernels_blas;
 
-/* Products of float32 matrices rounded to bfloat16, summed in float32: C (M, N) += A (M, K) B (K, N). Only product.h
- * calls these; the pointer is NULL where the processor has no such instructions. */
+/* Products of float32 matrices rounded to bfloat16, summed in float32: C (M, N) = C0 + A (M, K) B (K, N). Only
+ * product.h and linear.h call these; the pointer is NULL where the processor has no such instructions. */
+typedef struct {
+    const float *at; /* C0: NULL for zeros, C itself, or with stride 0 a row of biases */
+    index_t stride;
+} origin;
+
 typedef struct {
     const char *name; /* "amx_bf16", "avx512_bf16" */
     /* a(i, k) = a[i * a_down + k * a_along], b alike */
     void (*product)(index_t M, index_t N, index_t K, const float *a, index_t a_down, index_t a_along, const float *b,
-                    index_t b_down, index_t b_along, float *c, index_t ldc);
+                    index_t b_down, index_t b_along, origin from, float *c, index_t ldc);
     /* B once for many products: at most (K + 32) (N + 16) / 2 numbers */
     void (*pack)(index_t K, index_t N, const float *b, index_t down, index_t along, float *packed);
-    void (*add_product)(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, float *c,
-                        index_t ldc);
+    void (*times)(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, origin from,
+                  float *c, index_t ldc);
 } bf16_products;
 extern const bf16_products *kernels_bf16;
 

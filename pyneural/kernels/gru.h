@@ -54,18 +54,15 @@ static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int rev
         const index_t moved = FN(moved)(&w, H, h);
         FN(add_product)(moved, h, H, U_rz, g, 3 * H);
         if (reset_after) {
-            for (index_t i = 0; i < w.n; i++) memcpy(mt + i * H, c, sizeof(REAL) * H);
-            FN(add_product)(moved, h, H, U_n, mt, H);
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_after), g + i * 3 * H + j, H, mt + i * H + j, h + i * H + j, yt + i * ldy + j,
-                            before ? before + i * H + j : NULL);
+            FN(times)(moved, h, H, U_n, (FN(origin)){c, 0}, mt, H);
+            for (index_t i = moved; i < w.n; i++) memcpy(mt + i * H, c, sizeof(REAL) * H);
+            EACH_VECTOR(8, w.n, H, FN(gru_after), g + i * 3 * H + j, H, mt + i * H + j, h + i * H + j, yt + i * ldy + j,
+                        before ? before + i * H + j : NULL)
         } else {
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_reset), g + i * 3 * H + j, H, h + i * H + j, mt + i * H + j);
+            EACH_VECTOR(8, w.n, H, FN(gru_reset), g + i * 3 * H + j, H, h + i * H + j, mt + i * H + j)
             FN(add_product)(moved, mt, H, U_n, g + 2 * H, 3 * H);
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_before), g + i * 3 * H + j, H, h + i * H + j, yt + i * ldy + j,
-                            before ? before + i * H + j : NULL);
+            EACH_VECTOR(8, w.n, H, FN(gru_before), g + i * 3 * H + j, H, h + i * H + j, yt + i * ldy + j,
+                        before ? before + i * H + j : NULL)
         }
     }
 }
@@ -103,20 +100,17 @@ static void FN(gru_backward)(index_t T, index_t H, const int64_t *counts, int re
     const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 1, 3 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i, at = row * H;
-            EACH_VECTOR(H, FN(gru_units_back), reset_after, dy ? dy + row * lddy + j : NULL, gates + 3 * at + j, H,
-                        m + at + j, h_prev + at + j, dh + i * H + j, da + 3 * at + j, dm + at + j);
-        }
-        REAL *const d = da + w.row * 3 * H, *const dmt = dm + w.row * H;
+        const index_t at = w.row * H;
+        REAL *const d = da + 3 * at, *const dmt = dm + at;
+        EACH_VECTOR(1, w.n, H, FN(gru_units_back), reset_after, dy ? dy + (w.row + i) * lddy + j : NULL,
+                    gates + 3 * (at + i * H) + j, H, m + at + i * H + j, h_prev + at + i * H + j, dh + i * H + j,
+                    d + i * 3 * H + j, dmt + i * H + j)
         if (reset_after) {
             FN(add_product)(w.n, dmt, H, U_n, dh, H);
         } else {
-            memset(dmt, 0, sizeof(REAL) * w.n * H);
-            FN(add_product)(w.n, d + 2 * H, 3 * H, U_n, dmt, H);
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_reset_back), dmt + i * H + j, gates + (w.row + i) * 3 * H + j,
-                            h_prev + (w.row + i) * H + j, dh + i * H + j, d + i * 3 * H + j);
+            FN(times)(w.n, d + 2 * H, 3 * H, U_n, (FN(origin)){NULL, 0}, dmt, H);
+            EACH_VECTOR(1, w.n, H, FN(gru_reset_back), dmt + i * H + j, gates + 3 * (at + i * H) + j,
+                        h_prev + at + i * H + j, dh + i * H + j, d + i * 3 * H + j)
         }
         FN(add_product)(w.n, d, 3 * H, U_rz, dh, H);
         memset(dh, 0, sizeof(REAL) * H * walk_cut(&w, T, counts, reverse, bptt));

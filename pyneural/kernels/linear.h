@@ -29,13 +29,14 @@ static void FN(blas)(int transpose_a, int transpose_b, index_t M, index_t N, ind
 
 static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
                        const REAL *b, index_t ldb, int accumulate, int bf16, REAL *c, index_t ldc) {
-    if (K == 0 || (HAS_BF16(bf16) && !accumulate))
+    if (K == 0) {
         for (index_t i = 0; !accumulate && i < M; i++) memset(c + i * ldc, 0, sizeof(REAL) * N);
-    if (K == 0) return;
+        return;
+    }
 #if !DOUBLE
     if (HAS_BF16(bf16)) {
         kernels_bf16->product(M, N, K, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb,
-                              transpose_b ? ldb : 1, c, ldc);
+                              transpose_b ? ldb : 1, (origin){accumulate ? c : NULL, ldc}, c, ldc);
         return;
     }
 #endif
@@ -51,7 +52,13 @@ static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, i
 /* y = x W + b: x (N, D), W (D, H), b (H), y (N, H). */
 static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b, int bf16,
                        REAL *y) {
-    if (!b || !D || N * D * H >= OWN_PRODUCTS || HAS_BF16(bf16)) {
+#if !DOUBLE
+    if (D && HAS_BF16(bf16)) {
+        kernels_bf16->product(N, H, D, x, D, 1, W, H, 1, (origin){b, 0}, y, H);
+        return;
+    }
+#endif
+    if (!b || !D || N * D * H >= OWN_PRODUCTS) {
         if (b)
             for (index_t i = 0; i < N; i++) memcpy(y + i * H, b, sizeof(REAL) * H);
         FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, bf16, y, H);

@@ -177,17 +177,21 @@ static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, in
     return whole;
 }
 
-/* C (M, N) += A (M, K) B, with the rows of A one after the other at a distance of lda. */
-static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+/* C (M, N) = C0 + A (M, K) B, with the rows of A one after the other at a distance of lda. */
+static void FN(times)(index_t M, const REAL *a, index_t lda, FN(packed) B, FN(origin) from, REAL *c, index_t ldc) {
 #if !DOUBLE
     if (B.bf16) {
-        kernels_bf16->add_product(M, B.N, B.K, a, lda, B.data, c, ldc);
+        kernels_bf16->times(M, B.N, B.K, a, lda, B.data, (origin){from.at, from.stride}, c, ldc);
         return;
     }
 #endif
     const index_t depth = FN(depth_of)(B.K), padded = (B.N + LANES - 1) / LANES * LANES;
     for (index_t k = 0; k < B.K; k += depth) {
         const index_t deep = B.K - k < depth ? B.K - k : depth;
-        FN(panels_product)(M, B.N, deep, a + k, lda, 1, B.data + k * padded, 0, (FN(origin)){c, ldc}, c, ldc);
+        FN(panels_product)(M, B.N, deep, a + k, lda, 1, B.data + k * padded, 0, k ? (FN(origin)){c, ldc} : from, c, ldc);
     }
+}
+
+static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+    FN(times)(M, a, lda, B, (FN(origin)){c, ldc}, c, ldc);
 }

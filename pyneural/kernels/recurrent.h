@@ -78,11 +78,11 @@ static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int rev
     const FN(packed) packed = FN(pack)(H, H, U, H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
-        for (index_t i = 0; i < w.n; i++) memcpy(y + (w.row + i) * ldy, a + (w.row + i) * H, sizeof(REAL) * H);
-        FN(add_product)(FN(moved)(&w, H, h), h, H, packed, y + w.row * ldy, ldy);
-        for (index_t i = 0; i < w.n; i++)
-            EACH_VECTOR(H, FN(rnn_units), kind, h + i * H + j, y + (w.row + i) * ldy + j,
-                        h_prev ? h_prev + (w.row + i) * H + j : NULL);
+        const index_t moved = FN(moved)(&w, H, h);
+        FN(times)(moved, h, H, packed, (FN(origin)){a + w.row * H, H}, y + w.row * ldy, ldy);
+        for (index_t i = w.row + moved; i < w.row + w.n; i++) memcpy(y + i * ldy, a + i * H, sizeof(REAL) * H);
+        EACH_VECTOR(8, w.n, H, FN(rnn_units), kind, h + i * H + j, y + (w.row + i) * ldy + j,
+                    h_prev ? h_prev + (w.row + i) * H + j : NULL)
     }
 }
 
@@ -100,13 +100,9 @@ static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int re
     const FN(packed) packed = FN(pack)(H, H, U, 1, H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i;
-            EACH_VECTOR(H, FN(rnn_units_back), kind, dy ? dy + row * lddy + j : NULL, y + row * ldy + j, dh + i * H + j,
-                        da + row * H + j);
-        }
-        memset(dh, 0, sizeof(REAL) * w.n * H);
-        FN(add_product)(w.n, da + w.row * H, H, packed, dh, H);
+        EACH_VECTOR(1, w.n, H, FN(rnn_units_back), kind, dy ? dy + (w.row + i) * lddy + j : NULL,
+                    y + (w.row + i) * ldy + j, dh + i * H + j, da + (w.row + i) * H + j)
+        FN(times)(w.n, da + w.row * H, H, packed, (FN(origin)){NULL, 0}, dh, H);
         memset(dh, 0, sizeof(REAL) * H * walk_cut(&w, T, counts, reverse, bptt));
     }
 }

@@ -22,13 +22,18 @@
 #define ALIGNED __attribute__((aligned(64)))
 #define PREFETCH(p) __builtin_prefetch(p, 1)
 #endif
-/* Calls f(n, ...) for the vectors of a row of `size` numbers; `j` in the arguments is where each one starts. */
-#define EACH_VECTOR(size, f, ...)                                \
-    do {                                                         \
-        index_t j = 0;                                           \
-        for (; j + LANES <= (size); j += LANES) f(LANES, __VA_ARGS__); \
-        if (j < (size)) f((size)-j, __VA_ARGS__);                \
-    } while (0)
+/* Calls f(n, ...) for every vector of `rows` rows of `size` numbers: in the arguments `i` is the row, `j` where in it the
+ * vector starts, and n its numbers, fewer than LANES at a ragged end. `abreast` rows at a time go column by column: where
+ * f changes numbers in place, a vector that lies askew over the one just stored would wait for the store. */
+#define EACH_VECTOR(abreast, rows, size, f, ...)                                                   \
+    for (index_t i_ = 0; i_ < (rows); i_ += (abreast)) {                                           \
+        const index_t end_ = i_ + (abreast) < (rows) ? i_ + (abreast) : (rows);                    \
+        index_t j = 0;                                                                             \
+        for (; j + LANES <= (size); j += LANES)                                                    \
+            for (index_t i = i_; i < end_; i++) f(LANES, __VA_ARGS__);                             \
+        if (j < (size))                                                                            \
+            for (index_t i = i_; i < end_; i++) f((size)-j, __VA_ARGS__);                          \
+    }
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
