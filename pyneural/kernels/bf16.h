@@ -1,9 +1,10 @@
-/* Products in bfloat16: C (M, N) = C0 + A (M, K) B (K, N), operands rounded to 8 bits of mantissa, sums kept in float32.
+/* Products in bfloat16: C (M, N) = C0 + A (M, K) B (K, N), operands rounded to 8 bits of mantissa, sums kept in
+ * float32.
  *
  * The processor multiplies pairs: a 32-bit number holds two neighbours along k, and one instruction adds the products
- * of both. So A becomes rows of pairs, (i, k / 2), and B panels of BF16_PANEL columns of pairs, (k / 2, j), zeros filling
- * k to a multiple of K_UNIT and j to one of 16. What includes this (bf16_avx512.c, bf16_amx.c) defines K_UNIT and the
- * tile: BF16_ROWS x BF16_PANEL results, kept in registers for all of k. */
+ * of both. So A becomes rows of pairs, (i, k / 2), and B panels of BF16_PANEL columns of pairs, (k / 2, j), zeros
+ * filling k to a multiple of K_UNIT and j to one of 16. What includes this (bf16_avx512.c, bf16_amx.c) defines K_UNIT
+ * and the tile: BF16_ROWS x BF16_PANEL results, kept in registers for all of k. */
 #include "dispatch.h"
 #include <string.h>
 #define REAL float
@@ -59,9 +60,10 @@ static void pairs_by_row(index_t height, index_t K, const float *x, index_t down
             for (index_t k = 0; k < 16; k++) {
                 const float *row = x + i + 2 * (p + k) * along;
                 const index_t left = K - 2 * (p + k);
-                _mm512_store_si512(square + 16 * k,
-                                   pairs_of(left > 0 ? (__m512)load_first_f32(row, here) : _mm512_setzero_ps(),
-                                            left > 1 ? (__m512)load_first_f32(row + along, here) : _mm512_setzero_ps()));
+                _mm512_store_si512(
+                    square + 16 * k,
+                    pairs_of(left > 0 ? (__m512)load_first_f32(row, here) : _mm512_setzero_ps(),
+                             left > 1 ? (__m512)load_first_f32(row + along, here) : _mm512_setzero_ps()));
             }
             float turned[16 * 16] ALIGNED;
             turn_f32(16, 16, square, 1, 16, turned, 16);

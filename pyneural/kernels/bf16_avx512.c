@@ -13,8 +13,7 @@ ALWAYS_INLINE void registers(const int rows, const int vectors, index_t pairs, c
                              const pair *panel, origin from, float *c, index_t ldc, index_t last) {
     __m512 sum[8][2];
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = _mm512_setzero_ps(), PREFETCH(c + i * ldc + 16 * v);
+        for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_setzero_ps(), PREFETCH(c + i * ldc + 16 * v);
     for (index_t p = 0; p < pairs; p++, a++, panel += 16 * vectors) {
         __m512bh b[2];
         for (int v = 0; v < vectors; v++) b[v] = (__m512bh)_mm512_loadu_si512(panel + 16 * v);
@@ -37,9 +36,9 @@ static void tile(index_t height, index_t width, index_t pairs, const pair *a, in
     const index_t last = width - 16 * (vectors - 1);
     for (index_t i = 0; i < height; i += 8, a += 8 * lda, c += 8 * ldc) {
         const index_t rows = height - i < 8 ? height - i : 8;
-#define TILE(r, v)                                               \
-    case (r) * 2 + (v) - 1:                                      \
-        registers(r, v, pairs, a, lda, panel, start_at(from, i, 0), c, ldc, last); \
+#define TILE(r, v)                                                                                                     \
+    case (r) * 2 + (v) - 1:                                                                                            \
+        registers(r, v, pairs, a, lda, panel, start_at(from, i, 0), c, ldc, last);                                     \
         break;
 #define TILES(r) TILE(r, 1) TILE(r, 2)
         switch (rows * 2 + vectors - 1) {

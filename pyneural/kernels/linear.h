@@ -1,5 +1,5 @@
 /* Row-major matrix products: our own where they are faster (product.h), over Fortran BLAS elsewhere. This is the one
- * place that knows column order: a row-major matrix is its own transpose in it, so C = A B is asked for as C' = B' A'. */
+ * place that knows column order, in which a row-major matrix is its own transpose: C = A B is asked for as C' = B' A'. */
 
 #ifndef PYNEURAL_LINEAR
 #define PYNEURAL_LINEAR
@@ -67,8 +67,8 @@ static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REA
     }
 }
 
-/* out = sum of the rows of x (N, D), ldx apart: the gradient of a bias. Summed in blocks of rows, so that the rounding error
- * grows with the number of blocks and with their height, not with N. */
+/* out = sum of the rows of x (N, D), ldx apart: the gradient of a bias. Summed in blocks of rows, so that the rounding
+ * error grows with the number of blocks and with their height, not with N. */
 static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, index_t ldx, REAL *restrict out) {
     enum { ROWS = 128, COLUMNS = 64 };
     memset(out, 0, sizeof(REAL) * D);
@@ -88,8 +88,8 @@ static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, index_
 
 /* The gradients of y = x W + b for that of y, g (N, H): dW (D, H) = x' g, db = column sums of g, and dx (N, D) = g W',
  * added to what is there where `accumulate`. The rows of g and dW are ldg and lddw apart. */
-static void FN(affine_backward)(index_t N, index_t D, index_t H, const REAL *x, const REAL *g, index_t ldg, const REAL *W,
-                                int bf16, REAL *dW, index_t lddw, REAL *db, int accumulate, REAL *dx) {
+static void FN(affine_backward)(index_t N, index_t D, index_t H, const REAL *x, const REAL *g, index_t ldg,
+                                const REAL *W, int bf16, REAL *dW, index_t lddw, REAL *db, int accumulate, REAL *dx) {
     FN(matmul)(1, 0, D, H, N, x, D, g, ldg, 0, bf16, dW, lddw);
     if (db) FN(column_sums)(N, H, g, ldg, db);
     if (dx) FN(matmul)(0, 1, N, D, H, g, ldg, W, H, accumulate, bf16, dx, D);
