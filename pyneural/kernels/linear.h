@@ -1,5 +1,5 @@
 /* Row-major matrix products: our own where they are faster (product.h), over Fortran BLAS elsewhere. This is the one
- * place that knows column order, in which a row-major matrix is its own transpose: C = A B is asked for as C' = B' A'. */
+ * place that knows column order, where a row-major matrix is its own transpose: C = A B is asked for as C' = B' A'. */
 
 #ifndef PYNEURAL_LINEAR
 #define PYNEURAL_LINEAR
