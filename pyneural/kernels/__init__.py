@@ -31,6 +31,7 @@ elif _wanted == "compiled":
         from pyneural.kernels.embedding import distinct, gather, scatter_add, zero_rows
         from pyneural.kernels.linear import affine, affine_backward, column_sums, matmul
         from pyneural.kernels.optimisers import adam_step, add_rows, momentum_step, sgd_step, sum_of_squares
+        from pyneural.kernels.packing import packing_order, row_numbers
         from pyneural.kernels.recurrent import (
             gru_backward,
             gru_forward,
