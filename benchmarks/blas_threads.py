@@ -3,7 +3,7 @@
     python -m benchmarks.blas_threads
 
 Three measurements, interleaved, the minimum of many:
-1. one product of the recurrent loop, (32, H) x (H, 3 H), float32: SciPy's OpenBLAS with 1 and with all threads, and
+1. one product of the recurrent loop, (32, H) x (H, 3 H), float32: the chosen BLAS with 1 and with all threads, and
    Intel MKL with one where the package `mkl` is installed;
 2. a training step of a bidirectional GRU + CRF tagger: BLAS with 1 and with all threads, and `Threads(n)` shares;
 3. the throughput of n jobs of one thread each, against one job whose BLAS has n threads: separate processes.
@@ -68,11 +68,9 @@ def mkl_product(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], obj
 
 def with_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
     """The run, its BLAS set to so many threads first (the setting is not timed apart: it takes microseconds)."""
-    libraries = [x for x in blas.controllers() if "numpy.libs" not in x.filepath]
 
     def timed() -> object:
-        for library in libraries:
-            library.set_num_threads(count)
+        blas.set_threads(count)
         return run()
 
     return timed
@@ -152,13 +150,7 @@ if __name__ == "__main__":
         hidden, blas_threads, shares, seconds = sys.argv[-4:]
         worker(int(hidden), int(blas_threads), int(shares), float(seconds))
     else:
-        for library in blas.libraries():
-            print(
-                library["internal_api"],
-                library["version"],
-                f"{library['num_threads']} threads",
-                library["filepath"].split("/")[-1],
-            )
+        print(blas.library.version, f"{blas.library.threads} threads", blas.library.path)
         products()
         steps()
         jobs()

@@ -13,6 +13,7 @@ from pyneural.components import (
     Rnn,
     WordDropout,
 )
+from pyneural.environment import __version__, info
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
@@ -24,8 +25,6 @@ from pyneural.progress import Evaluation, History, Progress
 from pyneural.schedules import Constant, Cosine, Halving, InverseTime, Schedule, WarmUp
 from pyneural.sgd import Adam, Momentum, Nesterov, Optimiser, Sgd
 from pyneural.training import epochs, fit, scorer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Activation",
@@ -76,8 +75,10 @@ __all__ = [
     "Threads",
     "WarmUp",
     "WordDropout",
+    "__version__",
     "epochs",
     "fit",
+    "info",
     "pack",
     "scorer",
     "unpack",

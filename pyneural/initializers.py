@@ -5,6 +5,8 @@ the view in place, so that what it draws does not depend on the number type.
 a matrix of its own.
 """
 
+from __future__ import annotations  # np.random costs as much to import as all of ours: not for an annotation
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any

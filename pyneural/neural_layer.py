@@ -23,7 +23,6 @@ Attributes that begin with an underscore are caches: they are no part of the lay
 """
 
 import copy
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import prod
@@ -204,6 +203,8 @@ class Layer(ABC):
             if isinstance(member, str | int | float | bool | None):
                 described[name] = member
             elif isinstance(member, np.ndarray):
+                import hashlib  # here, as few layers need it
+
                 digest = hashlib.sha256(np.ascontiguousarray(member).data).hexdigest()[:16]
                 described[name] = {"shape": list(member.shape), "digest": digest}
         for name, member in self.children():

@@ -1,4 +1,4 @@
-"""The command line: `pyneural demo | train | evaluate | predict | profile`."""
+"""The command line: `pyneural demo | train | evaluate | predict | profile | info`."""
 
 import pyneural.cli.profile  # noqa: F401 - adds its command
 from pyneural.cli.main import main

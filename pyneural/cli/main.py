@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from pyneural import __version__
+from pyneural.cli.info import info
 from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns, write_columns
 from pyneural.tagging.experiment import METRICS, Experiment
@@ -53,6 +54,9 @@ def _said(error: BaseException) -> str:
 def commands() -> None:
     """Train and use sequence taggers on CPUs."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+
+commands.add_command(info)
 
 
 class Screen:

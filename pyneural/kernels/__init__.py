@@ -2,7 +2,8 @@
 
 `reference` is the specification of each; the compiled twins have the same names and signatures. With
 `PYNEURAL_KERNELS=reference` in the environment everything runs on NumPy. `PYNEURAL_ISA` (avx512, avx2 or
-baseline) narrows the instruction set that the compiled kernels would choose.
+baseline) narrows the instruction set that the compiled kernels would choose; `PYNEURAL_BLAS` names the library that
+does matrix products for them (blas.py).
 """
 
 import os
@@ -10,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from pyneural.kernels.sizes import cell_scratch as cell_scratch
 
-_wanted = os.environ.get("PYNEURAL_KERNELS", "compiled")
-if TYPE_CHECKING or _wanted == "reference":
+kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
+if TYPE_CHECKING or kind == "reference":
     from pyneural.kernels.reference import *  # noqa: F403
     from pyneural.kernels.reference import __all__
-elif _wanted == "compiled":
+elif kind == "compiled":
     # ruff: noqa: F401
     try:
-        import pyneural.kernels.blas
         from pyneural.kernels.crf import crf_gradient, crf_marginals, crf_viterbi
         from pyneural.kernels.dispatch import isa
         from pyneural.kernels.elementwise import (
@@ -47,4 +47,4 @@ elif _wanted == "compiled":
         ) from error
     from pyneural.kernels.reference import __all__
 else:
-    raise ImportError(f"PYNEURAL_KERNELS: expected 'compiled' or 'reference', got {_wanted!r}")
+    raise ImportError(f"PYNEURAL_KERNELS: expected 'compiled' or 'reference', got {kind!r}")

@@ -74,7 +74,8 @@ static void crf_outer(index_t steps, index_t P, const double *restrict x, const 
                 const double *xt = x + (t * P + i) * ABREAST, *yt = y + (t * P + j) * ABREAST;
                 for (int v = 0; v < TILE; v++)
                     for (int w = 0; w < COLUMNS; w++)
-                        SIMD for (int l = 0; l < ABREAST; l++) sum[v][w][l] += xt[v * ABREAST + l] * yt[w * ABREAST + l];
+                        SIMD for (int l = 0; l < ABREAST; l++)
+                            sum[v][w][l] += xt[v * ABREAST + l] * yt[w * ABREAST + l];
             }
             for (int v = 0; v < TILE; v++)
                 for (int w = 0; w < COLUMNS; w++)
@@ -82,7 +83,8 @@ static void crf_outer(index_t steps, index_t P, const double *restrict x, const 
         }
 }
 
-/* x (K, ABREAST) becomes exp(x - largest of its lane), 0 in a lane of -inf; gap (ABREAST) falls to that of far factors. */
+/* x (K, ABREAST) becomes exp(x - largest of its lane), 0 in a lane of -inf; gap (ABREAST) falls to that of far
+ * factors. */
 static void crf_exponentials(index_t K, double *restrict x, double *restrict largest, double *restrict gap) {
     double m[ABREAST], g[ABREAST];
     SIMD for (int l = 0; l < ABREAST; l++) m[l] = -DBL_MAX, g[l] = gap[l];
@@ -136,7 +138,8 @@ static void crf_meet(index_t K, const double *restrict alpha, const double *rest
 /* log r of a power of two */
 static double crf_log_power(double r) { return 0.6931471805599453 * (double)((int64_t)(to_bits_f64(r) >> 52) - 1023); }
 
-/* E (P, P) and its transpose, with the largest transition, the gap of the far ones, and whether SPAN vouches for all. */
+/* E (P, P) and its transpose, with the largest transition, the gap of the far ones, and whether SPAN vouches for
+ * all. */
 typedef struct {
     double *E, *transposed;
     double largest, gap;

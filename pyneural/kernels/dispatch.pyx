@@ -5,7 +5,8 @@ from numpy cimport (
     NPY_DOUBLE, NPY_FLOAT, NPY_INT64, PyArray_DATA, PyArray_ISALIGNED, PyArray_ISCARRAY_RO, PyArray_ISNOTSWAPPED,
     PyArray_ISWRITEABLE, import_array, ndarray,
 )
-from scipy.linalg cimport cython_blas
+
+from pyneural.kernels import blas
 
 import_array()
 
@@ -22,20 +23,33 @@ cdef extern from "dispatch.h" nogil:
     ctypedef struct blas_table:
         void *sgemm
         void *dgemm
-        void *sgemv
-        void *dgemv
     blas_table kernels_blas
     ctypedef struct bf16_products:
         const char *name
     const bf16_products *kernels_bf16
     const kernel_set *kernels_choose(const char *isa)
     int kernels_choose_bf16(const char *name)
+    int cpu_has(const char *feature)
+    const char *cpu_feature(int number)
+    void cpu_name(char *name)
 
 
-kernels_blas.sgemm = <void *> cython_blas.sgemm
-kernels_blas.dgemm = <void *> cython_blas.dgemm
-kernels_blas.sgemv = <void *> cython_blas.sgemv
-kernels_blas.dgemv = <void *> cython_blas.dgemv
+kernels_blas.sgemm = <void *> <size_t> blas.library.products["sgemm"]
+kernels_blas.dgemm = <void *> <size_t> blas.library.products["dgemm"]
+
+
+def processor():
+    """What the processor is called, and which features it has of those that could matter here."""
+    cdef char name[49]
+    cdef int number = 0
+    features = []
+    while cpu_feature(number) != NULL:
+        if cpu_has(cpu_feature(number)):
+            features.append(cpu_feature(number).decode())
+        number += 1
+    cpu_name(name)
+    return name.decode("latin-1").strip(), features
+
 
 cdef const kernel_set *chosen = NULL
 _wanted = os.environ.get("PYNEURAL_ISA", "").encode()

@@ -42,9 +42,9 @@ ALWAYS_INLINE void FN(gru_before)(index_t n, REAL *gates, index_t H, REAL *h, RE
 }
 
 /* scratch: U_rz and U_n packed. */
-static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after, REAL *gates,
-                            const REAL *U, const REAL *c, REAL *h, REAL *y, index_t ldy, REAL *h_prev, REAL *m,
-                            REAL *scratch) {
+static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after,
+                            REAL *gates, const REAL *U, const REAL *c, REAL *h, REAL *y, index_t ldy, REAL *h_prev,
+                            REAL *m, REAL *scratch) {
     const FN(packed) U_rz = FN(pack)(H, 2 * H, U, 3 * H, 1, bf16, &scratch);
     const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 3 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
@@ -54,18 +54,15 @@ static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int rev
         const index_t moved = FN(moved)(&w, H, h);
         FN(add_product)(moved, h, H, U_rz, g, 3 * H);
         if (reset_after) {
-            for (index_t i = 0; i < w.n; i++) memcpy(mt + i * H, c, sizeof(REAL) * H);
-            FN(add_product)(moved, h, H, U_n, mt, H);
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_after), g + i * 3 * H + j, H, mt + i * H + j, h + i * H + j, yt + i * ldy + j,
-                            before ? before + i * H + j : NULL);
+            FN(times)(moved, h, H, U_n, (FN(origin)){c, 0}, mt, H);
+            for (index_t i = moved; i < w.n; i++) memcpy(mt + i * H, c, sizeof(REAL) * H);
+            EACH_VECTOR(8, w.n, H, FN(gru_after), g + i * 3 * H + j, H, mt + i * H + j, h + i * H + j, yt + i * ldy + j,
+                        before ? before + i * H + j : NULL)
         } else {
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_reset), g + i * 3 * H + j, H, h + i * H + j, mt + i * H + j);
+            EACH_VECTOR(8, w.n, H, FN(gru_reset), g + i * 3 * H + j, H, h + i * H + j, mt + i * H + j)
             FN(add_product)(moved, mt, H, U_n, g + 2 * H, 3 * H);
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_before), g + i * 3 * H + j, H, h + i * H + j, yt + i * ldy + j,
-                            before ? before + i * H + j : NULL);
+            EACH_VECTOR(8, w.n, H, FN(gru_before), g + i * 3 * H + j, H, h + i * H + j, yt + i * ldy + j,
+                        before ? before + i * H + j : NULL)
         }
     }
 }
@@ -96,27 +93,24 @@ ALWAYS_INLINE void FN(gru_reset_back)(index_t n, const REAL *dm, const REAL *gat
 }
 
 /* da (N, 3H): gradient of a; dm (N, H): of m. scratch: U_rz' and U_n' packed. */
-static void FN(gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after, index_t bptt,
-                             const REAL *dy, index_t lddy, const REAL *gates, const REAL *m, const REAL *h_prev,
-                             const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch) {
+static void FN(gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after,
+                             index_t bptt, const REAL *dy, index_t lddy, const REAL *gates, const REAL *m,
+                             const REAL *h_prev, const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch) {
     const FN(packed) U_rz = FN(pack)(2 * H, H, U, 1, 3 * H, bf16, &scratch);
     const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 1, 3 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i, at = row * H;
-            EACH_VECTOR(H, FN(gru_units_back), reset_after, dy ? dy + row * lddy + j : NULL, gates + 3 * at + j, H,
-                        m + at + j, h_prev + at + j, dh + i * H + j, da + 3 * at + j, dm + at + j);
-        }
-        REAL *const d = da + w.row * 3 * H, *const dmt = dm + w.row * H;
+        const index_t at = w.row * H;
+        REAL *const d = da + 3 * at, *const dmt = dm + at;
+        EACH_VECTOR(1, w.n, H, FN(gru_units_back), reset_after, dy ? dy + (w.row + i) * lddy + j : NULL,
+                    gates + 3 * (at + i * H) + j, H, m + at + i * H + j, h_prev + at + i * H + j, dh + i * H + j,
+                    d + i * 3 * H + j, dmt + i * H + j)
         if (reset_after) {
             FN(add_product)(w.n, dmt, H, U_n, dh, H);
         } else {
-            memset(dmt, 0, sizeof(REAL) * w.n * H);
-            FN(add_product)(w.n, d + 2 * H, 3 * H, U_n, dmt, H);
-            for (index_t i = 0; i < w.n; i++)
-                EACH_VECTOR(H, FN(gru_reset_back), dmt + i * H + j, gates + (w.row + i) * 3 * H + j,
-                            h_prev + (w.row + i) * H + j, dh + i * H + j, d + i * 3 * H + j);
+            FN(times)(w.n, d + 2 * H, 3 * H, U_n, (FN(origin)){NULL, 0}, dmt, H);
+            EACH_VECTOR(1, w.n, H, FN(gru_reset_back), dmt + i * H + j, gates + 3 * (at + i * H) + j,
+                        h_prev + at + i * H + j, dh + i * H + j, d + i * 3 * H + j)
         }
         FN(add_product)(w.n, d, 3 * H, U_rz, dh, H);
         memset(dh, 0, sizeof(REAL) * H * walk_cut(&w, T, counts, reverse, bptt));

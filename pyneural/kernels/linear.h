@@ -1,5 +1,5 @@
 /* Row-major matrix products: our own where they are faster (product.h), over Fortran BLAS elsewhere. This is the one
- * place that knows column order: a row-major matrix is its own transpose in it, so C = A B is asked for as C' = B' A'. */
+ * place that knows column order, in which a row-major matrix is its own transpose: C = A B is asked for as C' = B' A'. */
 
 #ifndef PYNEURAL_LINEAR
 #define PYNEURAL_LINEAR
@@ -29,13 +29,14 @@ static void FN(blas)(int transpose_a, int transpose_b, index_t M, index_t N, ind
 
 static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, index_t K, const REAL *a, index_t lda,
                        const REAL *b, index_t ldb, int accumulate, int bf16, REAL *c, index_t ldc) {
-    if (K == 0 || (HAS_BF16(bf16) && !accumulate))
+    if (K == 0) {
         for (index_t i = 0; !accumulate && i < M; i++) memset(c + i * ldc, 0, sizeof(REAL) * N);
-    if (K == 0) return;
+        return;
+    }
 #if !DOUBLE
     if (HAS_BF16(bf16)) {
         kernels_bf16->product(M, N, K, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, b, transpose_b ? 1 : ldb,
-                              transpose_b ? ldb : 1, c, ldc);
+                              transpose_b ? ldb : 1, (origin){accumulate ? c : NULL, ldc}, c, ldc);
         return;
     }
 #endif
@@ -51,7 +52,13 @@ static void FN(matmul)(int transpose_a, int transpose_b, index_t M, index_t N, i
 /* y = x W + b: x (N, D), W (D, H), b (H), y (N, H). */
 static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REAL *W, const REAL *b, int bf16,
                        REAL *y) {
-    if (!b || !D || N * D * H >= OWN_PRODUCTS || HAS_BF16(bf16)) {
+#if !DOUBLE
+    if (D && HAS_BF16(bf16)) {
+        kernels_bf16->product(N, H, D, x, D, 1, W, H, 1, (origin){b, 0}, y, H);
+        return;
+    }
+#endif
+    if (!b || !D || N * D * H >= OWN_PRODUCTS) {
         if (b)
             for (index_t i = 0; i < N; i++) memcpy(y + i * H, b, sizeof(REAL) * H);
         FN(matmul)(0, 0, N, H, D, x, D, W, H, b != NULL, bf16, y, H);
@@ -60,8 +67,8 @@ static void FN(affine)(index_t N, index_t D, index_t H, const REAL *x, const REA
     }
 }
 
-/* out = sum of the rows of x (N, D), ldx apart: the gradient of a bias. Summed in blocks of rows, so that the rounding error
- * grows with the number of blocks and with their height, not with N. */
+/* out = sum of the rows of x (N, D), ldx apart: the gradient of a bias. Summed in blocks of rows, so that the rounding
+ * error grows with the number of blocks and with their height, not with N. */
 static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, index_t ldx, REAL *restrict out) {
     enum { ROWS = 128, COLUMNS = 64 };
     memset(out, 0, sizeof(REAL) * D);
@@ -81,8 +88,8 @@ static void FN(column_sums)(index_t N, index_t D, const REAL *restrict x, index_
 
 /* The gradients of y = x W + b for that of y, g (N, H): dW (D, H) = x' g, db = column sums of g, and dx (N, D) = g W',
  * added to what is there where `accumulate`. The rows of g and dW are ldg and lddw apart. */
-static void FN(affine_backward)(index_t N, index_t D, index_t H, const REAL *x, const REAL *g, index_t ldg, const REAL *W,
-                                int bf16, REAL *dW, index_t lddw, REAL *db, int accumulate, REAL *dx) {
+static void FN(affine_backward)(index_t N, index_t D, index_t H, const REAL *x, const REAL *g, index_t ldg,
+                                const REAL *W, int bf16, REAL *dW, index_t lddw, REAL *db, int accumulate, REAL *dx) {
     FN(matmul)(1, 0, D, H, N, x, D, g, ldg, 0, bf16, dW, lddw);
     if (db) FN(column_sums)(N, H, g, ldg, db);
     if (dx) FN(matmul)(0, 1, N, D, H, g, ldg, W, H, accumulate, bf16, dx, D);

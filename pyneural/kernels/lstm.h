@@ -30,18 +30,17 @@ ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, index_t H, REAL *h, RE
 }
 
 /* scratch: U packed. */
-static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, REAL *gates, const REAL *U,
-                             REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev, REAL *c_prev, REAL *tanh_c,
-                             REAL *scratch) {
+static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, REAL *gates,
+                             const REAL *U, REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev, REAL *c_prev,
+                             REAL *tanh_c, REAL *scratch) {
     const FN(packed) packed = FN(pack)(H, 4 * H, U, 4 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
         FN(add_product)(FN(moved)(&w, H, h), h, H, packed, gates + w.row * 4 * H, 4 * H);
-        for (index_t k = 0; k < w.n; k++) {
-            const index_t row = w.row + k, at = row * H;
-            EACH_VECTOR(H, FN(lstm_units), gates + 4 * at + j, H, h + k * H + j, c + k * H + j, y + row * ldy + j,
-                        tanh_c + at + j, h_prev ? h_prev + at + j : NULL, c_prev ? c_prev + at + j : NULL);
-        }
+        const index_t at = w.row * H;
+        EACH_VECTOR(8, w.n, H, FN(lstm_units), gates + 4 * (at + i * H) + j, H, h + i * H + j, c + i * H + j,
+                    y + (w.row + i) * ldy + j, tanh_c + at + i * H + j, h_prev ? h_prev + at + i * H + j : NULL,
+                    c_prev ? c_prev + at + i * H + j : NULL)
     }
 }
 
@@ -61,19 +60,17 @@ ALWAYS_INLINE void FN(lstm_units_back)(index_t n, const REAL *dy, const REAL *ga
 }
 
 /* scratch: U' packed. */
-static void FN(lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt, const REAL *dy,
-                              index_t lddy, const REAL *gates, const REAL *c_prev, const REAL *tanh_c, const REAL *U,
-                              REAL *dh, REAL *dc, REAL *da, REAL *scratch) {
+static void FN(lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt,
+                              const REAL *dy, index_t lddy, const REAL *gates, const REAL *c_prev, const REAL *tanh_c,
+                              const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch) {
     const FN(packed) packed = FN(pack)(4 * H, H, U, 1, 4 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        for (index_t k = 0; k < w.n; k++) {
-            const index_t row = w.row + k, at = row * H;
-            EACH_VECTOR(H, FN(lstm_units_back), dy ? dy + row * lddy + j : NULL, gates + 4 * at + j, H, tanh_c + at + j,
-                        c_prev + at + j, dh + k * H + j, dc + k * H + j, da + 4 * at + j);
-        }
-        memset(dh, 0, sizeof(REAL) * w.n * H);
-        FN(add_product)(w.n, da + w.row * 4 * H, 4 * H, packed, dh, H);
+        const index_t at = w.row * H;
+        EACH_VECTOR(1, w.n, H, FN(lstm_units_back), dy ? dy + (w.row + i) * lddy + j : NULL,
+                    gates + 4 * (at + i * H) + j, H, tanh_c + at + i * H + j, c_prev + at + i * H + j, dh + i * H + j,
+                    dc + i * H + j, da + 4 * (at + i * H) + j)
+        FN(times)(w.n, da + w.row * 4 * H, 4 * H, packed, (FN(origin)){NULL, 0}, dh, H);
         const index_t cut = walk_cut(&w, T, counts, reverse, bptt);
         memset(dh, 0, sizeof(REAL) * H * cut);
         memset(dc, 0, sizeof(REAL) * H * cut);

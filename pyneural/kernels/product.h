@@ -13,7 +13,7 @@ enum { TILE_ROWS = 4 };
 #endif
 enum {
     TILE_VECTORS = 3,
-    DEPTH = 256,              /* a panel of so many rows stays near: in the first cache or the second */
+    DEPTH = 256, /* a panel of so many rows stays near: in the first cache or the second */
     IN_PLACE_ROWS = 32,
     BLOCK_ROWS = 64,          /* so do this many rows of A and of C, while all panels pass */
     PACKED_BYTES = 256 * 1024 /* of B are packed at a time */
@@ -55,9 +55,9 @@ ALWAYS_INLINE void FN(tile)(const int rows, const int vectors, index_t K, const 
 /* The same for sizes known only now: one compiled tile for each. */
 static void FN(tile_of)(index_t rows, index_t vectors, index_t K, const REAL *a, index_t down, index_t along,
                         const REAL *b, index_t ldb, FN(origin) from, REAL *c, index_t ldc, index_t last) {
-#define TILE(r, v)                                                          \
-    case (r) * 4 + (v):                                                     \
-        FN(tile)(r, v, K, a, down, along, b, ldb, from, c, ldc, last); \
+#define TILE(r, v)                                                                                                     \
+    case (r) * 4 + (v):                                                                                                \
+        FN(tile)(r, v, K, a, down, along, b, ldb, from, c, ldc, last);                                                 \
         break;
 #define TILES(r) TILE(r, 1) TILE(r, 2) TILE(r, 3)
     switch (rows * 4 + vectors) {
@@ -86,8 +86,8 @@ static void FN(panels_product)(index_t M, index_t N, index_t K, const REAL *a, i
         for (index_t block = 0, i = 0; block < blocks; block++) {
             const index_t rows = (M - i + blocks - block - 1) / (blocks - block);
             const FN(origin) here = {from.at ? from.at + i * from.stride + j : NULL, from.stride};
-            FN(tile_of)(rows, vectors, K, a + i * down, down, along, panel, ldb ? ldb : vectors * LANES, here, c + i * ldc + j,
-                        ldc, width - (vectors - 1) * LANES);
+            FN(tile_of)(rows, vectors, K, a + i * down, down, along, panel, ldb ? ldb : vectors * LANES, here,
+                        c + i * ldc + j, ldc, width - (vectors - 1) * LANES);
             i += rows;
         }
         panel += ldb ? PANEL : K * vectors * LANES;
@@ -124,7 +124,8 @@ static inline index_t FN(depth_of)(index_t K) {
 static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along, const REAL *b,
                         index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
     ALIGNED REAL panels[PACKED_BYTES / sizeof(REAL)];
-    if (M <= IN_PLACE_ROWS && b_along == 1 && K * PANEL <= PACKED_BYTES / (index_t)sizeof(REAL)) { /* too few rows to pack for; but for a ragged last panel */
+    if (M <= IN_PLACE_ROWS && b_along == 1 &&
+        K * PANEL <= PACKED_BYTES / (index_t)sizeof(REAL)) { /* too few rows to pack for; but for a ragged last panel */
         const index_t whole = N / PANEL * PANEL;
         FN(panels_product)(M, whole, K, a, a_down, a_along, b, b_down, from, c, ldc);
         FN(pack_panels)(K, N - whole, b + whole, b_down, 1, panels);
@@ -177,17 +178,22 @@ static FN(packed) FN(pack)(index_t K, index_t N, const REAL *b, index_t down, in
     return whole;
 }
 
-/* C (M, N) += A (M, K) B, with the rows of A one after the other at a distance of lda. */
-static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+/* C (M, N) = C0 + A (M, K) B, with the rows of A one after the other at a distance of lda. */
+static void FN(times)(index_t M, const REAL *a, index_t lda, FN(packed) B, FN(origin) from, REAL *c, index_t ldc) {
 #if !DOUBLE
     if (B.bf16) {
-        kernels_bf16->add_product(M, B.N, B.K, a, lda, B.data, c, ldc);
+        kernels_bf16->times(M, B.N, B.K, a, lda, B.data, (origin){from.at, from.stride}, c, ldc);
         return;
     }
 #endif
     const index_t depth = FN(depth_of)(B.K), padded = (B.N + LANES - 1) / LANES * LANES;
     for (index_t k = 0; k < B.K; k += depth) {
         const index_t deep = B.K - k < depth ? B.K - k : depth;
-        FN(panels_product)(M, B.N, deep, a + k, lda, 1, B.data + k * padded, 0, (FN(origin)){c, ldc}, c, ldc);
+        FN(panels_product)(M, B.N, deep, a + k, lda, 1, B.data + k * padded, 0, k ? (FN(origin)){c, ldc} : from, c,
+                           ldc);
     }
+}
+
+static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+    FN(times)(M, a, lda, B, (FN(origin)){c, ldc}, c, ldc);
 }

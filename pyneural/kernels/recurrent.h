@@ -4,7 +4,8 @@
  * sequence first; so the alive states are always the first counts[t] rows of the running state h (B, H).
  * Walking in reverse starts at the last step: sequences join as they come alive. The backward pass walks the
  * other way round with dh (B, H), which enters as the gradient of the final states and leaves as that of the
- * initial ones. The rows of y and dy are ldy and lddy apart: they may be columns of a wider matrix. bptt > 0 cuts the gradient between steps of different blocks of `bptt` steps. */
+ * initial ones. The rows of y and dy are ldy and lddy apart: they may be columns of a wider matrix. bptt > 0 cuts the
+ * gradient between steps of different blocks of `bptt` steps. */
 
 #ifndef PYNEURAL_WALK
 #define PYNEURAL_WALK
@@ -59,9 +60,7 @@ ALWAYS_INLINE FN(vec) FN(rnn_activation)(int kind, FN(vec) s) {
 }
 
 ALWAYS_INLINE FN(vec) FN(rnn_derivative)(int kind, FN(vec) y, FN(vec) g) {
-    return kind == TANH      ? g * ((REAL)1 - y * y)
-           : kind == SIGMOID ? g * y * ((REAL)1 - y)
-                             : FN(where_positive)(y, g);
+    return kind == TANH ? g * ((REAL)1 - y * y) : kind == SIGMOID ? g * y * ((REAL)1 - y) : FN(where_positive)(y, g);
 }
 
 /* One vector of n units of one row: y' = f(y), and the states move on. */
@@ -78,11 +77,11 @@ static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int rev
     const FN(packed) packed = FN(pack)(H, H, U, H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
-        for (index_t i = 0; i < w.n; i++) memcpy(y + (w.row + i) * ldy, a + (w.row + i) * H, sizeof(REAL) * H);
-        FN(add_product)(FN(moved)(&w, H, h), h, H, packed, y + w.row * ldy, ldy);
-        for (index_t i = 0; i < w.n; i++)
-            EACH_VECTOR(H, FN(rnn_units), kind, h + i * H + j, y + (w.row + i) * ldy + j,
-                        h_prev ? h_prev + (w.row + i) * H + j : NULL);
+        const index_t moved = FN(moved)(&w, H, h);
+        FN(times)(moved, h, H, packed, (FN(origin)){a + w.row * H, H}, y + w.row * ldy, ldy);
+        for (index_t i = w.row + moved; i < w.row + w.n; i++) memcpy(y + i * ldy, a + i * H, sizeof(REAL) * H);
+        EACH_VECTOR(8, w.n, H, FN(rnn_units), kind, h + i * H + j, y + (w.row + i) * ldy + j,
+                    h_prev ? h_prev + (w.row + i) * H + j : NULL)
     }
 }
 
@@ -95,18 +94,14 @@ ALWAYS_INLINE void FN(rnn_units_back)(index_t n, int kind, const REAL *dy, const
 
 /* da = (dy + dh) f'(y); then dh = da U'. scratch: U' packed. */
 static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, index_t bptt,
-                             const REAL *dy, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh, REAL *da,
-                             REAL *scratch) {
+                             const REAL *dy, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh,
+                             REAL *da, REAL *scratch) {
     const FN(packed) packed = FN(pack)(H, H, U, 1, H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
-        for (index_t i = 0; i < w.n; i++) {
-            const index_t row = w.row + i;
-            EACH_VECTOR(H, FN(rnn_units_back), kind, dy ? dy + row * lddy + j : NULL, y + row * ldy + j, dh + i * H + j,
-                        da + row * H + j);
-        }
-        memset(dh, 0, sizeof(REAL) * w.n * H);
-        FN(add_product)(w.n, da + w.row * H, H, packed, dh, H);
+        EACH_VECTOR(1, w.n, H, FN(rnn_units_back), kind, dy ? dy + (w.row + i) * lddy + j : NULL,
+                    y + (w.row + i) * ldy + j, dh + i * H + j, da + (w.row + i) * H + j)
+        FN(times)(w.n, da + w.row * H, H, packed, (FN(origin)){NULL, 0}, dh, H);
         memset(dh, 0, sizeof(REAL) * H * walk_cut(&w, T, counts, reverse, bptt));
     }
 }

@@ -1,7 +1,8 @@
 /* One record of kernels for one number type: included by dispatch.h once with REAL = float, once with
  * double, and once with void, the last being the same record for callers (Cython) who know the type
  * only at run time. Shapes are in the comments; arrays are row-major. `rows` or an array marked `?` may
- * be NULL. bf16: products of operands rounded to bfloat16, where the processor has them. counts[t] is the number of sequences alive at step t, T the number of steps. */
+ * be NULL. bf16: products of operands rounded to bfloat16, where the processor has them. counts[t] is the number of
+ * sequences alive at step t, T the number of steps. */
 
 typedef struct {
     /* linear.h */
@@ -34,29 +35,29 @@ typedef struct {
     void (*rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, index_t bptt,
                          const REAL *dy /*?*/, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh,
                          REAL *da, REAL *scratch);
-    void (*gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after, REAL *gates,
-                        const REAL *U, const REAL *c /*?*/, REAL *h, REAL *y, index_t ldy, REAL *h_prev /*?*/,
-                        REAL *m, REAL *scratch);
-    void (*gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after, index_t bptt,
-                         const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *m, const REAL *h_prev,
-                         const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch);
+    void (*gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after,
+                        REAL *gates, const REAL *U, const REAL *c /*?*/, REAL *h, REAL *y, index_t ldy,
+                        REAL *h_prev /*?*/, REAL *m, REAL *scratch);
+    void (*gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after,
+                         index_t bptt, const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *m,
+                         const REAL *h_prev, const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch);
     void (*lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, REAL *gates, const REAL *U,
-                         REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev /*?*/, REAL *c_prev /*?*/,
-                         REAL *tanh_c, REAL *scratch);
+                         REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev /*?*/, REAL *c_prev /*?*/, REAL *tanh_c,
+                         REAL *scratch);
     void (*lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt,
-                          const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *c_prev,
-                          const REAL *tanh_c, const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
+                          const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *c_prev, const REAL *tanh_c,
+                          const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
     /* crf.h, viterbi.h: `scratch` has room for 8 (T + K + 5) (2 K + 9) numbers */
-    void (*crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
-                          const REAL *start, const REAL *transitions, const REAL *end,
-                          const int64_t *previous /*? B*/, double *logZ, REAL *marginals, double *scratch);
+    void (*crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores, const REAL *start,
+                          const REAL *transitions, const REAL *end, const int64_t *previous /*? B*/, double *logZ,
+                          REAL *marginals, double *scratch);
     int64_t (*crf_gradient)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
                             const REAL *start, const REAL *transitions, const REAL *end,
                             const int64_t *previous /*? B*/, const int64_t *tags, double scale, double *losses,
                             REAL *dscores, REAL *dstart, REAL *dtransitions, REAL *dend, double *scratch);
-    void (*crf_viterbi)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
-                        const REAL *start, const REAL *transitions, const REAL *end,
-                        const int64_t *previous /*? B*/, int64_t *tags, double *path_scores, double *scratch);
+    void (*crf_viterbi)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores, const REAL *start,
+                        const REAL *transitions, const REAL *end, const int64_t *previous /*? B*/, int64_t *tags,
+                        double *path_scores, double *scratch);
     /* optimisers.h: R rows of D numbers; `rows` NULL means rows 0..R-1. Each returns the sum of the
      * squares of the update, for reports. */
     void (*add_rows)(index_t R, index_t D, const int64_t *rows /*?*/, double scale, REAL *total, double weight,

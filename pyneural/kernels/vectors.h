@@ -22,13 +22,18 @@
 #define ALIGNED __attribute__((aligned(64)))
 #define PREFETCH(p) __builtin_prefetch(p, 1)
 #endif
-/* Calls f(n, ...) for the vectors of a row of `size` numbers; `j` in the arguments is where each one starts. */
-#define EACH_VECTOR(size, f, ...)                                \
-    do {                                                         \
-        index_t j = 0;                                           \
-        for (; j + LANES <= (size); j += LANES) f(LANES, __VA_ARGS__); \
-        if (j < (size)) f((size)-j, __VA_ARGS__);                \
-    } while (0)
+/* Calls f(n, ...) for every vector of `rows` rows of `size` numbers: in the arguments `i` is the row, `j` where in it
+ * the vector starts, and n its numbers, fewer than LANES at a ragged end. `abreast` rows at a time go column by column:
+ * where f changes numbers in place, a vector that lies askew over the one just stored would wait for the store. */
+#define EACH_VECTOR(abreast, rows, size, f, ...)                                                                       \
+    for (index_t i_ = 0; i_ < (rows); i_ += (abreast)) {                                                               \
+        const index_t end_ = i_ + (abreast) < (rows) ? i_ + (abreast) : (rows);                                        \
+        index_t j = 0;                                                                                                 \
+        for (; j + LANES <= (size); j += LANES)                                                                        \
+            for (index_t i = i_; i < end_; i++) f(LANES, __VA_ARGS__);                                                 \
+        if (j < (size))                                                                                                \
+            for (index_t i = i_; i < end_; i++) f((size) - j, __VA_ARGS__);                                            \
+    }
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -135,18 +140,18 @@ ALWAYS_INLINE void FN(turn)(index_t rows, index_t columns, const REAL *from, ind
         for (int j = 0; j < 16; j++)
             x[j] = j < columns ? (__m512)FN(load_first)(from + j * along, rows) : _mm512_setzero_ps();
         const __m512i i = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-#define STAGE(s)                                                                                              \
-    {                                                                                                         \
-        const __mmask16 odd = _mm512_test_epi32_mask(i, _mm512_set1_epi32(s));                                \
-        const __m512i low = _mm512_mask_add_epi32(i, odd, i, _mm512_set1_epi32(16 - (s)));                    \
-        const __m512i high = _mm512_mask_add_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(s)), odd, i, \
-                                                   _mm512_set1_epi32(16));                                    \
-        for (int j = 0; j < 16; j++)                                                                          \
-            if (!(j & (s))) {                                                                                 \
-                const __m512 a = x[j], b = x[j + (s)];                                                        \
-                x[j] = _mm512_permutex2var_ps(a, low, b);                                                     \
-                x[j + (s)] = _mm512_permutex2var_ps(a, high, b);                                              \
-            }                                                                                                 \
+#define STAGE(s)                                                                                                       \
+    {                                                                                                                  \
+        const __mmask16 odd = _mm512_test_epi32_mask(i, _mm512_set1_epi32(s));                                         \
+        const __m512i low = _mm512_mask_add_epi32(i, odd, i, _mm512_set1_epi32(16 - (s)));                             \
+        const __m512i high =                                                                                           \
+            _mm512_mask_add_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(s)), odd, i, _mm512_set1_epi32(16));           \
+        for (int j = 0; j < 16; j++)                                                                                   \
+            if (!(j & (s))) {                                                                                          \
+                const __m512 a = x[j], b = x[j + (s)];                                                                 \
+                x[j] = _mm512_permutex2var_ps(a, low, b);                                                              \
+                x[j + (s)] = _mm512_permutex2var_ps(a, high, b);                                                       \
+            }                                                                                                          \
     }
         STAGE(8)
         STAGE(4)

@@ -11,7 +11,7 @@ summed in the order of i, so a run is reproducible to the bit for the same n. Ma
 sequence's place in the whole batch, so sharing does not change them.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures  # whole: it loads its pools only when they are asked for
 from functools import lru_cache
 from typing import Any
 
@@ -105,7 +105,7 @@ class Replicas:
             if getattr(layer, "carry", False):
                 raise ValueError(f"threads: {name} carries state from batch to batch, which shares of a batch can't")
         self.networks = [network] + [network.replica() for _ in range(threads.count - 1)]
-        self.pool = ThreadPoolExecutor(threads.count - 1) if threads.count > 1 else None
+        self.pool = futures.ThreadPoolExecutor(threads.count - 1) if threads.count > 1 else None
         self._seen = {
             slot.name: np.zeros(slot.parameter.shape[0], dtype=np.int64)
             for slot in network.slots

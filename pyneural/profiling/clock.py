@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, Protocol
 
-from threadpoolctl import threadpool_limits
-
 from pyneural.neural_layer import Cost, Layer, Loss
 from pyneural.packing import Batch, steps_of
 from pyneural.profiling.machine import Machine
@@ -73,6 +71,8 @@ def profile(replica: Trained, batch: Batch, repeats: int, machine: Machine | Non
     """Times `repeats` steps of a replica made for the purpose, of no use afterwards. See `Network.profile`."""
     if repeats < 1:
         raise ValueError(f"repeats: expected at least 1, got {repeats}")
+    from threadpoolctl import threadpool_limits  # here, as the command line imports this file to show its help
+
     layers = {name: layer for name, layer in replica.descendants() if name}
     clock = Clock()
     for name, layer in layers.items():

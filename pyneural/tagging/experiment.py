@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,9 +12,6 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
-
-import numpy as np
-import scipy
 
 import pyneural
 from pyneural.checkpoint import Checkpoints
@@ -189,11 +185,12 @@ class Experiment:
 
 def versions() -> dict[str, str]:
     """What figures depend on."""
+    facts = pyneural.info()
+    kernels, blas = facts["kernels"], facts["blas"]
     return {
-        "pyneural": pyneural.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
+        **{name: facts[name] for name in ("pyneural", "python", "numpy")},
+        "kernels": kernels["isa"] or kernels["kind"],
+        "blas": blas["version"] if blas else "numpy",
     }
 
 

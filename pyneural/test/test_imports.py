@@ -13,7 +13,7 @@ import pyneural
 ROOT = Path(pyneural.__file__).parent
 FLOORS = (
     {"kernels", "safetensors", "data"},
-    {"initializers", "packing", "batches"},
+    {"environment", "initializers", "packing", "batches"},
     {"neural_layer"},
     {"components", "losses"},
     {"layers", "network", "checkpoint", "profiling"},
