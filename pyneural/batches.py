@@ -140,5 +140,5 @@ class Streams:
             pieces = [dealt[i] if i < len(dealt) else (0, 0, True) for dealt in self._dealt]
             steps = Steps([b - a for a, b, _ in pieces], ends=np.array([end for _, _, end in pieces]))
             first = np.array([a for a, _, _ in pieces])[steps.order]
-            rows = first[steps.sequence_of_row] + steps.step_of_row
+            rows = steps.consecutive(first)
             yield Batch(Packed(self.inputs.values[rows], steps), Packed(self.targets.values[rows], steps), steps.rows)

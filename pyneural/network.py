@@ -14,6 +14,7 @@ from pyneural.packing import Batch, Gathered, Packed, pack, steps_of, unpack
 from pyneural.profiling import Machine, Profile, profile
 
 Array = NDArray[np.floating]
+PRECISIONS = ("full", "bf16")
 
 
 class Slot(NamedTuple):
@@ -34,6 +35,11 @@ def _key(*numbers: int) -> int:
         key = (key ^ key >> 27) * 0x94D049BB133111EB & whole
         key ^= key >> 31
     return key
+
+
+def check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: expected 'full' or 'bf16', got {precision!r}")
 
 
 class Network(Layer):
@@ -89,8 +95,7 @@ class Network(Layer):
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype: expected float32 or float64, got {self.dtype}")
-        if precision not in ("full", "bf16"):
-            raise ValueError(f"precision: expected 'full' or 'bf16', got {precision!r}")
+        check_precision(precision)
         if precision == "bf16" and self.dtype != np.float32:
             raise ValueError(f"precision: bf16 goes with dtype float32, got {self.dtype}")
         self.precision = precision

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyneural import kernels
+
 Integers = NDArray[np.int64]
 
 
@@ -34,29 +36,25 @@ class Steps:
     def __init__(
         self, lengths: ArrayLike, places: Integers | None = None, ends: NDArray[np.bool_] | None = None
     ) -> None:
-        lengths = np.asarray(lengths, dtype=np.int64)
-        if lengths.ndim != 1 or (lengths.size and lengths.min() < 0):
-            raise ValueError(f"lengths: expected a vector of numbers from 0, got {lengths!r}")
-        self.order: Integers = np.argsort(-lengths, kind="stable")
+        lengths = np.asarray(lengths, dtype=np.int64, order="C")
+        if lengths.ndim != 1:
+            raise ValueError(f"lengths: expected a vector of numbers, got shape {lengths.shape}")
+        self.order: Integers = np.empty_like(lengths)
         """(B,) the user's number of each packed sequence"""
-        self.lengths: Integers = lengths[self.order]
+        self.lengths: Integers = np.empty_like(lengths)
         """(B,) of the packed sequences, longest first"""
-        longest = int(self.lengths[0]) if len(lengths) else 0
-        alive = np.bincount(self.lengths, minlength=longest + 1)
-        self.counts: Integers = (len(lengths) - np.cumsum(alive)[:longest]).astype(np.int64)
+        self.counts: Integers = np.empty(max(0, int(lengths.max(initial=0))), dtype=np.int64)
         """(T,) sequences alive at each step"""
-        self.places = np.arange(len(lengths)) if places is None else places
+        self.rows: int = kernels.packing_order(lengths, self.order, self.lengths, self.counts)
+        """N"""
         self.ends = ends
+        if places is not None:
+            self.places = places
 
     @classmethod
     def single(cls, count: int) -> "Steps":
         """`count` sequences of one step."""
         return cls(np.ones(count, dtype=np.int64))
-
-    @property
-    def rows(self) -> int:
-        """N"""
-        return int(self.lengths.sum())
 
     @property
     def sequences(self) -> int:
@@ -68,21 +66,35 @@ class Steps:
         """(T,) the first row of each step."""
         return np.cumsum(self.counts) - self.counts
 
+    def row_numbers(self, sequences: Integers, steps: Integers) -> Integers:
+        """(N,) for the row of packed sequence i at step t: sequences[i] + steps[t]."""
+        rows = np.empty(self.rows, dtype=np.int64)
+        kernels.row_numbers(sequences, steps, self.counts, rows)
+        return rows
+
+    def consecutive(self, starts: Integers) -> Integers:
+        """(N,) for each packed row, its row where the rows of packed sequence i are those from starts[i] on."""
+        return self.row_numbers(starts, np.arange(len(self.counts)))
+
+    @cached_property
+    def places(self) -> Integers:
+        """(B,) in the user's order"""
+        return np.arange(self.sequences)
+
     @cached_property
     def step_of_row(self) -> Integers:
         """(N,)"""
-        return np.repeat(np.arange(len(self.counts)), self.counts)
+        return self.consecutive(np.zeros_like(self.lengths))
 
     @cached_property
     def sequence_of_row(self) -> Integers:
         """(N,) in packed numbering"""
-        return np.arange(self.rows) - np.repeat(self.offsets, self.counts)
+        return self.row_numbers(np.arange(self.sequences), np.zeros_like(self.counts))
 
     @cached_property
     def flat(self) -> Integers:
         """(N,) for each packed row, its row when the sequences stand one after the other in the user's order."""
-        starts = np.cumsum(self.lengths_as_given) - self.lengths_as_given
-        return starts[self.order][self.sequence_of_row] + self.step_of_row
+        return self.consecutive((np.cumsum(self.lengths_as_given) - self.lengths_as_given)[self.order])
 
     @cached_property
     def packed_of(self) -> Integers:
@@ -104,7 +116,7 @@ class Steps:
     @cached_property
     def places_of_rows(self) -> Integers:
         """(N,) keys of random masks drawn for each row: the same wherever the row is computed."""
-        return self.places_of_sequences[self.sequence_of_row] + self.step_of_row
+        return self.consecutive(self.places_of_sequences)
 
     def per_sequence(self) -> "Steps":
         """One row a sequence, in packed order: what is left after the last state is taken."""
@@ -210,5 +222,4 @@ class Ragged:
         """The sequences `indices` as one packed batch, by one gather."""
         if steps is None:
             steps = Steps(self.lengths[indices])
-        starts = self.offsets[:-1][indices][steps.order]
-        return Packed(self.values[starts[steps.sequence_of_row] + steps.step_of_row], steps)
+        return Packed(self.values[steps.consecutive(self.offsets[:-1][indices[steps.order]])], steps)

@@ -15,6 +15,7 @@ import click
 
 from pyneural import __version__
 from pyneural.cli.info import info
+from pyneural.network import PRECISIONS
 from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns, write_columns
 from pyneural.tagging.experiment import METRICS, Experiment
@@ -83,8 +84,18 @@ COLUMNS: list[Callable[[Any], Any]] = [
     click.option("--word-column", default=0, show_default=True, help="Column of the words, from 0; -1 is the last."),
     click.option("--tag-column", default=-1, show_default=True, help="Column of the tags."),
 ]
-FILE = click.Path(path_type=Path)
 AT_LEAST_1 = click.IntRange(min=1)
+THREADS = click.option(
+    "--threads", type=AT_LEAST_1, default=1, show_default=True, help="Threads that share each batch."
+)
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="full",
+    show_default=True,
+    help="Of matrix products; bf16: in bfloat16, where the processor has such.",
+)
+FILE = click.Path(path_type=Path)
 SEED = click.IntRange(0, 2**63 - 1)
 ABOVE_0 = click.FloatRange(0, 1e3, min_open=True)
 RATE = click.FloatRange(0, 1, max_open=True)
@@ -123,7 +134,8 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Epochs without a better dev score before stopping.",
 )
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Of all that is drawn at random.")
-@click.option("--threads", type=AT_LEAST_1, default=1, show_default=True, help="Threads that share each batch.")
+@THREADS
+@PRECISION
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")
 @columns
 def train(train_file: Path, resume: bool, **given: Any) -> None:
@@ -189,10 +201,11 @@ class _Heading(logging.Handler):
 @commands.command()
 @click.argument("folder", metavar="DIR", type=FILE)
 @click.argument("file", type=FILE)
+@PRECISION
 @columns
-def evaluate(folder: Path, file: Path, word_column: int, tag_column: int) -> None:
+def evaluate(folder: Path, file: Path, precision: str, word_column: int, tag_column: int) -> None:
     """Score the model in DIR on a FILE of CoNLL columns."""
-    tagger = Tagger.load(folder)
+    tagger = Tagger.load(folder, precision=precision)
     corpus = read_columns(file, word_column, tag_column)
     if unseen := tagger.unseen(corpus):
         click.echo(f"{file}: {', '.join(unseen)} unknown to the model: will be missed", err=True)
@@ -211,9 +224,10 @@ def evaluate(folder: Path, file: Path, word_column: int, tag_column: int) -> Non
     help="text: one sentence a line in, the same with its entities marked out; conll: columns in, word and tag out.",
 )
 @click.option("--word-column", default=0, show_default=True, help="Column of the words, for conll.")
-def predict(folder: Path, file: Path, form: str, word_column: int) -> None:
+@PRECISION
+def predict(folder: Path, file: Path, form: str, word_column: int, precision: str) -> None:
     """Tag a FILE, or standard input where there is none or "-"; the result goes to standard output, in UTF-8."""
-    tagger = Tagger.load(folder)
+    tagger = Tagger.load(folder, precision=precision)
     if form == "conll":
         source = sys.stdin.buffer if str(file) == "-" else file
         corpus = read_columns(source, word_column, None)
@@ -246,13 +260,15 @@ def _lines(file: Path) -> Iterator[str]:
 @click.option("--out", type=FILE, default=Path("demo-model"), show_default=True, help="Folder for the model.")
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Of all that is drawn at random.")
 @click.option("--epochs", type=AT_LEAST_1, default=20, show_default=True, help="Passes over the training data.")
-def demo(out: Path, seed: int, epochs: int) -> None:
+@THREADS
+@PRECISION
+def demo(out: Path, epochs: int, **given: Any) -> None:
     """Train a named-entity tagger on the small corpus that comes with pyneural, in under a minute."""
     started = time.perf_counter()
     click.echo("The demo corpus is small and made for trying things out; its scores say little of real use.", err=True)
     with resources.as_file(resources.files("pyneural") / "data" / "demo") as corpus:
         train_file, dev, test_file = (corpus / f"{part}.conll" for part in ("train", "dev", "test"))
-        experiment = Experiment(train_file, dev, out, test=test_file, seed=seed, epochs=epochs, patience=epochs)
+        experiment = Experiment(train_file, dev, out, test=test_file, epochs=epochs, patience=epochs, **given)
         tagger, figures = _train(experiment, False, started)
         test = read_columns(test_file)
     click.echo("\nSentences it had not seen:")

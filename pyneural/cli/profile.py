@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from pyneural.batches import Batches
-from pyneural.cli.main import AT_LEAST_1, FILE, columns, commands
+from pyneural.cli.main import AT_LEAST_1, FILE, PRECISION, columns, commands
 from pyneural.packing import Batch
 from pyneural.profiling.roofline import figure_class
 from pyneural.tagging.corpus import Corpus, read_columns
@@ -23,6 +23,7 @@ from pyneural.tagging.tagger import Options, Tagger
 @click.option("--repeats", type=AT_LEAST_1, default=30, show_default=True, help="Steps; the least times are shown.")
 @click.option("--plot", type=FILE, help="Draw a roofline (.png, .svg, .pdf); needs matplotlib.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@PRECISION
 @columns
 def profile(
     paths: tuple[Path, ...],
@@ -30,6 +31,7 @@ def profile(
     repeats: int,
     plot: Path | None,
     as_json: bool,
+    precision: str,
     word_column: int,
     tag_column: int,
 ) -> None:
@@ -45,11 +47,11 @@ def profile(
         check_picture()
     *folders, file = paths
     if folders:
-        tagger = Tagger.load(folders[0])
+        tagger = Tagger.load(folders[0], precision=precision)
         corpus = read_columns(file, word_column, None)
     else:
         corpus = read_columns(file, word_column, tag_column)
-        tagger = Tagger.for_corpus(corpus, Options())
+        tagger = Tagger.for_corpus(corpus, Options(), precision=precision)
     measured = tagger.network.profile(median_batch(tagger, corpus, batch_size), repeats=repeats)
     if as_json:
         click.echo(json.dumps(measured.as_dict(), indent=2, ensure_ascii=False))

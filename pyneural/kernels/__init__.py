@@ -15,11 +15,13 @@ kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
 if TYPE_CHECKING or kind == "reference":
     from pyneural.kernels.reference import *  # noqa: F403
     from pyneural.kernels.reference import __all__
+
+    bf16: str | None = "numpy"  # the twins round to bfloat16 themselves
 elif kind == "compiled":
     # ruff: noqa: F401
     try:
         from pyneural.kernels.crf import crf_gradient, crf_marginals, crf_viterbi
-        from pyneural.kernels.dispatch import isa
+        from pyneural.kernels.dispatch import bf16, isa
         from pyneural.kernels.elementwise import (
             activation_backward,
             activation_forward,
@@ -31,6 +33,7 @@ elif kind == "compiled":
         from pyneural.kernels.embedding import distinct, gather, scatter_add, zero_rows
         from pyneural.kernels.linear import affine, affine_backward, column_sums, matmul
         from pyneural.kernels.optimisers import adam_step, add_rows, momentum_step, sgd_step, sum_of_squares
+        from pyneural.kernels.packing import packing_order, row_numbers
         from pyneural.kernels.recurrent import (
             gru_backward,
             gru_forward,

@@ -12,6 +12,7 @@ sequence's place in the whole batch, so sharing does not change them.
 """
 
 from concurrent import futures  # whole: it loads its pools only when they are asked for
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,21 @@ class Share:
 
     def _rows_of(self, steps: Steps) -> tuple[Integers, Steps]:
         if id(steps) not in self.rows:
-            turn = np.arange(steps.sequences) % (2 * self.count)
-            mine = np.minimum(turn, 2 * self.count - 1 - turn) == self.number
-            sequences, rows = np.flatnonzero(mine), np.flatnonzero(mine[steps.sequence_of_row])
-            ends = None if steps.ends is None else steps.ends[steps.order[sequences]]
-            own = Steps(steps.lengths[sequences], places=steps.places[steps.order[sequences]], ends=ends)
-            self.rows[id(steps)] = rows, own
+            sequences = _dealt(steps.sequences, self.number, self.count)
+            given = steps.order[sequences]
+            ends = None if steps.ends is None else steps.ends[given]
+            own = Steps(steps.lengths[sequences], places=steps.places[given], ends=ends)
+            self.rows[id(steps)] = own.row_numbers(sequences, steps.offsets[: len(own.counts)]), own
         return self.rows[id(steps)]
+
+
+@lru_cache(maxsize=64)  # batches are mostly of one size
+def _dealt(sequences: int, number: int, count: int) -> Integers:
+    """Which of so many packed sequences share `number` of `count` gets."""
+    turns = np.arange(0, sequences, count)
+    turns[::2] += number
+    turns[1::2] += count - 1 - number
+    return turns[turns < sequences]
 
 
 def _select(source: Any, users: Integers) -> Packed:
@@ -68,8 +77,8 @@ def _select(source: Any, users: Integers) -> Packed:
     steps = source.steps
     packed_of = steps.packed_of[users]
     chosen = Steps(steps.lengths[packed_of], places=steps.places[users])
-    first = packed_of[chosen.order]
-    return Packed(source.rows[steps.offsets[chosen.step_of_row] + first[chosen.sequence_of_row]], chosen)
+    rows = chosen.row_numbers(packed_of[chosen.order], steps.offsets[: len(chosen.counts)])
+    return Packed(source.rows[rows], chosen)
 
 
 class Threads:

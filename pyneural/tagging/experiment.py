@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import pyneural
+from pyneural import kernels
 from pyneural.checkpoint import Checkpoints
 from pyneural.parallel import Threads
 from pyneural.progress import Evaluation, Progress
@@ -34,7 +35,10 @@ METRICS = "metrics.json"
 
 @dataclass(frozen=True)
 class Experiment:
-    """What to train, on what, for how long."""
+    """What to train, on what, for how long.
+
+    threads, precision: how to compute: `Threads(n)`, and the precision of matrix products as in `Network.allocate`
+    """
 
     train: Path
     dev: Path
@@ -48,6 +52,7 @@ class Experiment:
     patience: int = 10
     seed: int = 1
     threads: int = 1
+    precision: str = "full"
     word_column: int = 0
     tag_column: int = -1
 
@@ -72,7 +77,9 @@ class Experiment:
             logger.info("%s: %d sentences, %d tokens", corpus.path, len(corpus), corpus.token_count)
         self._check_out()
         vectors = self._vectors(corpora)
-        tagger = Tagger.for_corpus(corpora["train"], self.options, vectors=vectors, seed=self.seed)
+        tagger = Tagger.for_corpus(
+            corpora["train"], self.options, vectors=vectors, seed=self.seed, precision=self.precision
+        )
         logger.info(
             "tags: %s; %d labels inside; %d words; %d parameters",
             tagger.scheme or "plain labels",
@@ -85,6 +92,8 @@ class Experiment:
         for corpus in list(corpora.values())[1:]:
             if unseen := tagger.unseen(corpus):
                 logger.warning("%s: %s not in the training data: will be missed", corpus.path, ", ".join(unseen))
+        if self.precision == "bf16" and kernels.bf16 is None:
+            logger.warning("precision: no products in bfloat16 on this processor, computing them in float32")
         batches = tagger.batches(corpora["train"], self.batch_size, seed=self.seed)
         dev = corpora["dev"]
         checkpoints = Checkpoints(self.out / "checkpoints", keep=1)
@@ -112,6 +121,7 @@ class Experiment:
             "tokens_per_second": history.position.items / max(history.position.seconds, 1e-9),
             "seed": self.seed,
             "threads": self.threads,
+            "precision": self.precision,
             "versions": versions(),
         }
         if "test" in corpora:
@@ -136,6 +146,7 @@ class Experiment:
             "seed": self.seed,
             "batch-size": self.batch_size,
             "rate": self.rate,
+            "precision": self.precision,
             "embeddings": self.embeddings,
             "words known": _digest(tagger.vocabulary.words),
             "train": _digest(list(corpora["train"])),

@@ -21,7 +21,7 @@ from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent,
 from pyneural.initializers import Uniform
 from pyneural.layers import Bidirectional, Concatenate, Sequential
 from pyneural.losses import Crf, Softmax
-from pyneural.network import Network
+from pyneural.network import Network, check_precision
 from pyneural.neural_layer import Layer, Loss
 from pyneural.packing import Ragged
 from pyneural.safetensors import FormatError
@@ -76,6 +76,7 @@ class Tagger:
 
     labels: the network's labels, in the scheme it works in (IOBES where the corpus has chunks)
     scheme: the user's scheme, in which tags come in and go out; None for plain labels
+    precision: of matrix products, as in `Network.allocate`; no part of the model, whose values are float32 either way
     """
 
     INNER = "IOBES"
@@ -90,17 +91,26 @@ class Tagger:
         vectors: Vectors | None = None,
         substitutes: NDArray[np.int64] | None = None,
         seed: int = 1,
+        precision: str = "full",
     ) -> None:
         if not labels:
             raise ValueError("labels: expected at least one")
         self.options, self.vocabulary, self.labels, self.scheme = options, vocabulary, list(labels), scheme
         self.label_ids = {label: number for number, label in enumerate(self.labels)}
-        self.network = self._network(vectors, substitutes).allocate(seed=seed)
+        self.network = self._network(vectors, substitutes).allocate(seed=seed, precision=precision)
         if vectors is not None:
             self._place(vectors)
 
     @classmethod
-    def for_corpus(cls, corpus: Corpus, options: Options, *, vectors: Vectors | None = None, seed: int = 1) -> "Tagger":
+    def for_corpus(
+        cls,
+        corpus: Corpus,
+        options: Options,
+        *,
+        vectors: Vectors | None = None,
+        seed: int = 1,
+        precision: str = "full",
+    ) -> "Tagger":
         """An untrained tagger for the words and tags of a training corpus."""
         scheme = recognise(corpus.tags)
         vocabulary = Vocabulary.of(corpus.words, vectors.words if vectors else ())
@@ -112,7 +122,16 @@ class Tagger:
         if vectors is not None:
             options = Options(**asdict(options) | {"word_dim": vectors.matrix.shape[1]})
         substitutes = vocabulary.substitutes(corpus.words)
-        return cls(options, vocabulary, labels, scheme, vectors=vectors, substitutes=substitutes, seed=seed)
+        return cls(
+            options,
+            vocabulary,
+            labels,
+            scheme,
+            vectors=vectors,
+            substitutes=substitutes,
+            seed=seed,
+            precision=precision,
+        )
 
     def _network(self, vectors: Vectors | None, substitutes: NDArray[np.int64] | None) -> Network:
         options, V = self.options, len(self.vocabulary)
@@ -220,8 +239,9 @@ class Tagger:
         )
 
     @classmethod
-    def load(cls, folder: Path | str) -> "Tagger":
+    def load(cls, folder: Path | str, *, precision: str = "full") -> "Tagger":
         """Reads a model from the folder. Raises FormatError or FileNotFoundError where there is none."""
+        check_precision(precision)
         path = Path(folder) / MODEL
         if not Path(folder).is_dir():
             raise FormatError(f"{folder}: is no folder; expected one that holds a {MODEL}")
@@ -235,7 +255,7 @@ class Tagger:
             scheme = described["tagger"]["scheme"]
             _check_labels(labels, scheme)
             _check_size(options, tensors)
-            tagger = cls(options, vocabulary, labels, scheme)
+            tagger = cls(options, vocabulary, labels, scheme, precision=precision)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise FormatError(f"{path}: is not a tagger's model, or a damaged one: {error!r}") from error
         if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:

@@ -96,7 +96,7 @@ def _keys(steps, places):
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: Steps([1, -1]), "lengths: expected a vector of numbers from 0"),
+        (lambda: Steps([1, -1]), "lengths: expected numbers from 0 to 1, got -1"),
         (lambda: Steps([[1]]), "lengths: expected a vector"),
         (lambda: pack([1.0, 2.0]), "sequences: expected a list of arrays"),
         (lambda: pack([np.zeros((2, 3)), np.zeros((1, 2))]), r"expected rows of one shape, got \[\(2,\), \(3,\)\]"),

@@ -17,6 +17,7 @@ from pyneural.kernels.reference.elementwise import (
 from pyneural.kernels.reference.embedding import distinct, gather, scatter_add, zero_rows
 from pyneural.kernels.reference.linear import affine, affine_backward, column_sums, matmul
 from pyneural.kernels.reference.optimisers import adam_step, add_rows, momentum_step, sgd_step, sum_of_squares
+from pyneural.kernels.reference.packing import packing_order, row_numbers
 from pyneural.kernels.reference.recurrent import (
     gru_backward,
     gru_forward,
@@ -47,8 +48,10 @@ __all__ = [
     "lstm_forward",
     "matmul",
     "momentum_step",
+    "packing_order",
     "rnn_backward",
     "rnn_forward",
+    "row_numbers",
     "scatter_add",
     "sgd_step",
     "softmax",

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from pyneural import kernels
+from pyneural.tagging.tagger import Tagger
 from pyneural.test.cli.cases import COMMAND, SMALL, call, files, invoke, made, metrics, run
 
 KEYS = ["dev", "test", "epochs", "train_seconds", "tokens_per_second", "seed", "versions"]
@@ -31,13 +33,13 @@ def test_what_training_leaves_and_says(data: Path, tmp_path: Path) -> None:
         "checkpoints",
     }
     figures = metrics(tmp_path / "a" / "b")
-    assert figures.keys() == {*KEYS, "best_epoch", "threads"}
+    assert figures.keys() == {*KEYS, "best_epoch", "threads", "precision"}
     for part in ("dev", "test"):
         assert figures[part].keys() == SCORES
         assert figures[part]["per_type"].keys() == {"LOC", "PER"}
         for scores in (figures[part], *figures[part]["per_type"].values()):
             assert all(0 <= scores[name] <= 100 for name in ("f1", "precision", "recall"))
-    assert (figures["epochs"], figures["seed"], figures["threads"]) == (2, 7, 1)
+    assert [figures[name] for name in ("epochs", "seed", "threads", "precision")] == [2, 7, 1, "full"]
     assert 0 < figures["train_seconds"] < 60
     assert 0 < figures["tokens_per_second"] < math.inf
     assert figures["versions"].keys() == {"pyneural", "python", "numpy", "kernels", "blas"}
@@ -58,6 +60,30 @@ def test_options(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, op
     result = invoke("train", *files(data), "--out", tmp_path, *SMALL, *options)
     assert result.exit_code == 0
     assert invoke("evaluate", tmp_path, data / "test.conll").stdout.strip() in result.stdout
+
+
+def test_precision(data: Path, tmp_path: Path) -> None:
+    """It is how a command computes, not what the model is: either serves in the other."""
+    models = []
+    for precision in ("full", "bf16"):
+        result = invoke("train", *files(data), "--out", tmp_path / precision, *SMALL, "--precision", precision)
+        assert ("no products in bfloat16" in result.stderr) == (precision == "bf16" and kernels.bf16 is None)
+        assert metrics(tmp_path / precision)["precision"] == precision
+        assert Tagger.load(tmp_path / precision, precision="bf16").network.precision == "bf16"
+        models.append((tmp_path / precision / "model.safetensors").read_bytes())
+        for other in ("full", "bf16"):
+            evaluated = invoke("evaluate", tmp_path / precision, data / "test.conll", "--precision", other).stdout
+            assert other != precision or evaluated.strip() in result.stdout
+            status, tagged, _ = call("predict", tmp_path / precision, "--precision", other, given=b"Ada left .")
+            assert (status, tagged.count("left")) == (0, 1)
+    assert len(models[0]) == len(models[1])
+    assert (models[0] == models[1]) == (kernels.bf16 is None)
+
+
+def test_no_products_in_bfloat16_is_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "bf16", None)
+    result = invoke("train", *files(data), "--out", tmp_path, *SMALL, "--precision", "bf16")
+    assert "precision: no products in bfloat16 on this processor, computing them in float32" in result.stderr
 
 
 def test_columns_may_stand_anywhere(data: Path, tmp_path: Path) -> None:
@@ -144,7 +170,7 @@ def test_more_epochs_by_resuming(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changed",
     [["--hidden", 9], ["--seed", 2], ["--cell", "lstm"], ["--loss", "softmax"], ["--rate", 0.1],
-     ["--train", "dev.conll"], ["--embeddings", "vectors.txt"]],
+     ["--precision", "bf16"], ["--train", "dev.conll"], ["--embeddings", "vectors.txt"]],
     ids=lambda changed: changed[0],
 )  # fmt: skip
 def test_resuming_another_run_is_refused(

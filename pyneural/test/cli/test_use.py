@@ -115,12 +115,15 @@ def test_a_reader_that_goes_is_no_error(model: Path, tmp_path: Path, form: str, 
 
 
 def test_demo(tmp_path: Path) -> None:
-    status, stdout, stderr = run("demo", "--epochs", 1, "--out", tmp_path / "demo")
+    status, stdout, stderr = run(
+        "demo", "--epochs", 1, "--out", tmp_path / "demo", "--threads", 2, "--precision", "bf16", "--seed", 3
+    )
     assert status == 0
     assert "made for trying things out" in stderr
     assert re.search(r"^held-out entity F1: \d+\.\d\d$", stdout, re.MULTILINE)
     assert len(re.findall(r"^  \S.*$", stdout.partition("had not seen:\n")[2], re.MULTILINE)) == 5
-    assert metrics(tmp_path / "demo")["epochs"] == 1
+    figures = metrics(tmp_path / "demo")
+    assert [figures[name] for name in ("epochs", "threads", "precision", "seed")] == [1, 2, "bf16", 3]
     assert run("predict", tmp_path / "demo", given="Ada")[0] == 0
 
 

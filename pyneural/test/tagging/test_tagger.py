@@ -149,6 +149,18 @@ def test_saved_and_loaded_it_is_the_same(tagger: Tagger, tmp_path: Path) -> None
     assert loaded.tag(sentences(40).words) == tagger.tag(sentences(40).words)
 
 
+def test_precision_is_the_callers_not_the_models(tagger: Tagger, tmp_path: Path) -> None:
+    tagger.save(tmp_path)
+    loaded = Tagger.load(tmp_path, precision="bf16")
+    assert (tagger.network.precision, loaded.network.precision) == ("full", "bf16")
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again" / MODEL).read_bytes() == (tmp_path / MODEL).read_bytes()
+    assert loaded.evaluate(sentences(40)).f1 == 100.0
+    with pytest.raises(ValueError, match="precision: expected 'full' or 'bf16', got 'half'") as caught:
+        Tagger.load(tmp_path, precision="half")
+    assert not isinstance(caught.value, FormatError), "there is nothing wrong with the file"
+
+
 def test_no_folder_no_model_no_safetensors(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"missing: is no folder"):
         Tagger.load(tmp_path / "missing")
