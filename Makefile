@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(wildcard pyneural/kernels/*.pyx pyneural/kernels/*.pxd pyneural/kernels/*.h pyneural/kernels/*.c)
 
-.PHONY: demo test lint bench parity reference wheel-test sanitize clean help
+.PHONY: demo test lint bench guard parity reference wheel-test sanitize clean help
 
 help:
 	@echo "make demo        build, install, train the tagger on the demo corpus"
@@ -14,6 +14,7 @@ help:
 	@echo "make parity      compare every output and gradient with PyTorch's"
 	@echo "make reference   the test suite on the NumPy twins of the kernels"
 	@echo "make bench       time training steps beside PyTorch's, JAX's and DyNet's: results.json, results.png"
+	@echo "make guard       count the instructions of training steps, beside those recorded (needs valgrind)"
 	@echo "make sanitize    run the kernels' tests with bounds and overflow checked"
 	@echo "make wheel-test  build a wheel and try it in an empty environment"
 
@@ -55,6 +56,10 @@ parity:
 bench:
 	$(MAKE) $(VENV)-bench/installed-bench VENV=$(VENV)-bench
 	$(VENV)-bench/bin/python -m benchmarks $(ARGS)
+
+# What a noisy machine can't hide: slower code fails. make guard ARGS=--update records the counts.
+guard: $(VENV)/installed
+	$(BIN)/python -m benchmarks.instructions --check $(ARGS)
 
 wheel-test: $(VENV)/installed-wheel
 	rm -rf dist $(VENV)-wheel

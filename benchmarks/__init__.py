@@ -6,5 +6,6 @@ no step, `report` writes the table, the plot and `results.json`. A peer computes
 the same numbers, which is asserted before anything is timed, and of the ways to write its step the fastest counts.
 
 By themselves: `python -m benchmarks.growth` (cost by vocabulary and labels), `python -m benchmarks.blas_threads` (what
-the BLAS and its threads are worth).
+the BLAS and its threads are worth), `python -m benchmarks.instructions` (instructions a step, beside those recorded:
+what `make guard` and CI check).
 """

@@ -1,8 +1,17 @@
-"""A steady step of training allocates next to nothing, and its cost follows the work, not the vocabulary."""
+"""A steady step of training allocates next to nothing, in Python or in C, and training for long takes no more memory.
+
+Memory that C takes is seen where it is had from the system: the kernel counts the pages that a process touches for the
+first time (page faults) and those it holds (RSS). With every larger array in a mapping of its own, as the C library can
+be told, no array can be had and given back between two steps without pages touched anew.
+"""
 
 import os
+import platform
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +19,7 @@ import pytest
 from pyneural import (
     Adam,
     Batch,
+    Batches,
     Bidirectional,
     Concatenate,
     Crf,
@@ -30,14 +40,16 @@ from pyneural import (
     Sgd,
     Softmax,
     SquaredError,
-    kernels,
+    epochs,
 )
+from pyneural.progress import Position
 from pyneural.test.gradient_check import as_batch
 
 WIDTH, SEQUENCES, LENGTH = 128, 16, 20
 ACTIVATIONS = SEQUENCES * LENGTH * WIDTH * 4  # bytes of one (N, WIDTH) array, 160 kB: none may be allocated anew
 # the NumPy twins are written to be read, and make arrays as they go
 compiled = pytest.mark.skipif(os.environ.get("PYNEURAL_KERNELS") == "reference", reason="promised of compiled kernels")
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks Linux and its C library about memory")
 BODIES: dict[str, Callable[[], Layer]] = {
     "dense": lambda: Sequential(Dense(WIDTH, WIDTH, "tanh"), Dense(WIDTH, WIDTH, "relu")),
     "dropout": lambda: Sequential(Dropout(0.5), Dropout(0.5, locked=True), Dense(WIDTH, WIDTH)),
@@ -100,31 +112,71 @@ def test_last_step_and_embedding() -> None:
     assert peak(network, as_batch(network, words, rng.integers(0, 5, SEQUENCES)), Momentum(1e-3)) < ACTIVATIONS / 4
 
 
-@pytest.mark.parametrize(
-    "optimiser", [Sgd(0.1), Momentum(0.1), Adam(0.1, clip_norm=1.0)], ids=lambda o: type(o).__name__
-)
-def test_rows_visited_do_not_grow_with_the_vocabulary(optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What every kernel of a step is given to go through: counted, so that noise is no excuse."""
-    visited = 0
+def tell(program: str, **environment: str) -> str:
+    """What a program prints in a process of its own, whose memory nothing else uses."""
+    run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
-    def counted(kernel: Callable[..., object], rows_at: int) -> Callable[..., object]:
-        def run(values: np.ndarray, *arguments: object) -> object:
-            nonlocal visited
-            rows = arguments[rows_at]
-            visited += values.size if rows is None else len(rows) * values.shape[1]  # type: ignore[arg-type]
-            return kernel(values, *arguments)
 
-        return run
+def page_faults() -> None:
+    """Prints, for each body and loss, the fewest page faults in a step, and in one that makes an array besides."""
+    import resource  # not on every system
 
-    for name, rows_at in (("sgd_step", 1), ("momentum_step", 2), ("adam_step", 3), ("sum_of_squares", 0)):
-        monkeypatch.setattr(kernels, name, counted(getattr(kernels, name), rows_at))
-    totals = []
-    for vocabulary in (100, 100_000):
-        optimiser.state, visited = {}, 0
-        network = Network(Sequential(Embedding(vocabulary, 8), Dense(8, 3)), Softmax()).allocate(seed=1)
-        ids = np.arange(40) % 30
-        for _ in range(2):
-            network.loss_and_gradient(as_batch(network, ids, ids % 3))
-            optimiser.step(network)
-        totals.append(visited)
-    assert totals[0] == totals[1] > 0
+    def faults(*functions: Callable[[], object]) -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for function in functions:
+            function()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    for name, body in BODIES.items():
+        for loss in LOSSES:
+            network, optimiser = Network(body(), LOSSES[loss]()).allocate(seed=1), Adam(1e-3)
+            batch = batch_for(network, np.random.default_rng(0))
+
+            def step(network: Network = network, batch: Batch = batch, optimiser: Optimiser = optimiser) -> None:
+                network.loss_and_gradient(batch)
+                optimiser.step(network)
+
+            for _ in range(3):
+                step()
+            # the least of several: the kernel itself now and then takes pages away to see who wants them
+            least = min(faults(step) for _ in range(10))
+            more = min(faults(step, lambda: np.ones(ACTIVATIONS // 4, dtype=np.float32)) for _ in range(10))
+            print(least, more, name, loss, sep=", ")
+
+
+@compiled
+@glibc
+def test_a_step_faults_in_no_page() -> None:
+    program = "from pyneural.test import test_steady; test_steady.page_faults()"
+    threshold = str(ACTIVATIONS // 4)
+    lines = tell(program, MALLOC_MMAP_THRESHOLD_=threshold, OPENBLAS_NUM_THREADS="1").splitlines()
+    assert len(lines) == len(BODIES) * len(LOSSES)
+    for line in lines:
+        least, more = map(int, line.split(", ")[:2])
+        assert least == 0, line
+        assert more >= ACTIVATIONS // os.sysconf("SC_PAGE_SIZE"), line  # so would an array be seen
+
+
+def resident_memory() -> None:
+    """Prints the bytes held after some steps of training on ragged batches, and after many more."""
+    rng = np.random.default_rng(0)
+    words = [rng.integers(0, 200, rng.integers(1, 41)) for _ in range(400)]
+    batches = Batches(words, [word % 5 for word in words], 8)  # shuffled: each epoch has batches of other shapes
+    body = Sequential(Embedding(200, 16), Bidirectional(Gru(16, 16), Lstm(16, 16)), Dropout(0.2), Dense(32, 5))
+    network, optimiser, position = Network(body, Crf(5)).allocate(seed=1), Adam(1e-3), Position()
+    for last in (20, 120):
+        for _ in epochs(network, batches, optimiser, last, position=position):
+            pass
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+        print(position.epoch * len(batches), pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+@compiled
+@glibc
+def test_memory_stays_flat_over_thousands_of_ragged_steps() -> None:
+    program = "from pyneural.test import test_steady; test_steady.resident_memory()"
+    (first, early), (last, late) = (map(int, line.split()) for line in tell(program).splitlines())
+    assert last - first == 5000
+    assert late - early < 1_000_000  # 200 bytes a step; the smallest of the work arrays has more
