@@ -29,8 +29,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-import scipy
 
+import pyneural
 from benchmarks.counted import CASES, MARK
 
 Counts = dict[str, int]
@@ -69,7 +69,7 @@ def versions() -> dict[str, str]:
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
         "numpy": ".".join(np.__version__.split(".")[:2]),
-        "scipy": ".".join(scipy.__version__.split(".")[:2]),
+        "blas": " ".join(str(pyneural.info()["blas"]["version"]).split()[:2]),
         "compiler": ", ".join(sorted({f"{name.decode()} {major.decode()}" for name, major in compilers})),
         "libc": " ".join(platform.libc_ver()),
     }
