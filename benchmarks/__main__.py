@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+import pyneural
 from benchmarks import report
 from benchmarks.cases import BY_NAME, CASES, Case
 from benchmarks.measure import FULL, QUICK, Workers, measure
 from benchmarks.outside import import_time, installed_size
-from pyneural import __version__, kernels
+from pyneural import __version__
 
 DISTRIBUTIONS = {"torch": "torch", "pytorch-crf": "pytorch-crf", "jax": "jax", "dynet": "dyNET38", "numpy": "numpy"}
 
@@ -60,7 +61,7 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path, plot_file: Path) 
         QUICK if quick else FULL,
         {
             "cpu": of_cpu("model name") or platform.processor() or platform.machine(),
-            "isa": str(kernels.isa),
+            "isa": pyneural.info()["kernels"]["isa"],
             "versions": versions(),
         },
     )

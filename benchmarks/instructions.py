@@ -65,11 +65,12 @@ def versions() -> dict[str, str]:
     spec = importlib.util.find_spec("pyneural.kernels.dispatch")
     if spec is None or spec.origin is None:
         raise click.ClickException("the compiled kernels are missing: pip install -e .")
+    blas = pyneural.info()["blas"]
     compilers = re.findall(rb"(GCC|clang version)\b(?:: \(.*?\))? (\d+)", Path(spec.origin).read_bytes())
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
         "numpy": ".".join(np.__version__.split(".")[:2]),
-        "blas": " ".join(str(pyneural.info()["blas"]["version"]).split()[:2]),
+        "blas": " ".join(str(blas["version"]).split()[:2]) if blas else "none",
         "compiler": ", ".join(sorted({f"{name.decode()} {major.decode()}" for name, major in compilers})),
         "libc": " ".join(platform.libc_ver()),
     }
