@@ -44,7 +44,7 @@ class Embedding(Layer):
         self.table = Parameter(vocabulary, dim, init=start, trainable=trainable, sparse=True)
 
     def prepare(self) -> None:
-        self._seen = np.zeros(self.vocabulary if self.table.trainable else 0, dtype=np.int64)
+        self._seen = np.zeros(self.vocabulary if self.table.trainable else 0, dtype=bool)
 
     def forward(self, ids: Integers) -> Array:
         if not len(ids):

@@ -1,11 +1,11 @@
 # cython: allow_none_for_extension_args=False
 """Rows of a table and their gradients. The specification of each kernel is its twin in reference/embedding.py."""
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
-from numpy cimport ndarray
+from numpy cimport NPY_BOOL, ndarray
 
 from pyneural.kernels.dispatch cimport (
-    PyThreadState, extent, in_matrix, integers, kernels_any, kernels_of, let_go, out_matrix, take_back,
+    PyThreadState, extent, in_matrix, integers, kernels_any, kernels_of, let_go, out_matrix, take_back, vector,
 )
 
 
@@ -53,10 +53,10 @@ def zero_rows(ndarray rows, ndarray grad):
 def distinct(ndarray ids, ndarray seen, ndarray rows):
     """The distinct ids, in order of first appearance, to the head of `rows`; returns how many.
 
-    `seen` (V,) is all zero before and after: marks set on the way are taken back."""
+    `seen` (V,) is all False before and after: marks set on the way are taken back."""
     cdef Py_ssize_t N = extent(ids, 0), V = extent(seen, 0), i, count = 0
     cdef const int64_t *pi = integers(ids, N, "ids")
-    cdef int64_t *ps = integers(seen, V, "seen", True)
+    cdef uint8_t *ps = <uint8_t *> vector(seen, NPY_BOOL, V, "seen", True)
     cdef int64_t *pr = integers(rows, extent(rows, 0), "rows", True)
     if extent(rows, 0) < N:
         raise ValueError(f"rows: expected room for {N} ids, got {extent(rows, 0)}")

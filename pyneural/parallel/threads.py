@@ -107,9 +107,7 @@ class Replicas:
         self.networks = [network] + [network.replica() for _ in range(threads.count - 1)]
         self.pool = futures.ThreadPoolExecutor(threads.count - 1) if threads.count > 1 else None
         self._seen = {
-            slot.name: np.zeros(slot.parameter.shape[0], dtype=np.int64)
-            for slot in network.slots
-            if slot.parameter.sparse
+            slot.name: np.zeros(slot.parameter.shape[0], dtype=bool) for slot in network.slots if slot.parameter.sparse
         }
         # a row costs about a multiplication and an addition with each parameter, forward, and twice that backward
         dense = sum(parameter.size for _, parameter in network.parameters() if not parameter.sparse)

@@ -31,8 +31,8 @@ def zero_rows(rows: Integers, grad: Array) -> None:
     grad[rows] = 0
 
 
-def distinct(ids: Integers, seen: Integers, rows: Integers) -> int:
-    """The distinct ids in order of first appearance, to the head of `rows`; returns how many. seen (V) stays zero."""
+def distinct(ids: Integers, seen: NDArray[np.bool_], rows: Integers) -> int:
+    """The distinct ids in order of first appearance, to the head of `rows`; returns how many. seen (V) stays False."""
     _check_ids(ids, len(seen))
     found, first = np.unique(ids, return_index=True)
     rows[: len(found)] = found[np.argsort(first)]

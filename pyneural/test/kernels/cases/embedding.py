@@ -46,4 +46,4 @@ def zero_rows(dtype: type) -> Cases:
 
 def distinct(dtype: type) -> Cases:
     for label, V, ids in _ids(Draw(dtype)):
-        yield label, {"ids": ids, "seen": np.zeros(V, np.int64), "rows": np.full(len(ids) + 1, -7, np.int64)}
+        yield label, {"ids": ids, "seen": np.zeros(V, bool), "rows": np.full(len(ids) + 1, -7, np.int64)}
