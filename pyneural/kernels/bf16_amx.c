@@ -26,6 +26,8 @@ static void begin(void) {
 static void squares(int lower, int right, index_t pairs, const pair *a, index_t lda, const pair *panel, origin from,
                     float *c, index_t ldc) {
     const size_t row_a = sizeof(pair) * lda, row_b = sizeof(pair) * (right ? 32 : 16), row_c = sizeof(float) * ldc;
+    /* to GCC a tile's load is given an address, and reads nothing: what lies there must be written before */
+    __asm__ volatile("" ::"r"(a), "r"(panel), "r"(from.at), "r"(c) : "memory");
     if (from.at) {
         const size_t row = sizeof(float) * from.stride;
         _tile_loadd(0, from.at, row);
