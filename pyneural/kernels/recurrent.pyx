@@ -80,7 +80,7 @@ def gru_forward(ndarray gates, ndarray U, c, ndarray h, ndarray counts, bint rev
 def gru_backward(dy, ndarray gates, ndarray m, ndarray h_prev, ndarray U, ndarray dh, ndarray counts, bint reverse,
                  bint reset_after, Py_ssize_t bptt, ndarray da, ndarray dm, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(gates, "gates")
-    cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy, ldy
+    cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy
     cdef const int64_t *pn = integers(counts, T, "counts")
     cdef const void *pU = in_matrix(gates, U, H, 3 * H, "U")
     cdef const void *pdy = strided(gates, dy, N, H, "dy", False, &lddy)
@@ -120,7 +120,7 @@ def lstm_forward(ndarray gates, ndarray U, ndarray h, ndarray c, ndarray counts,
 def lstm_backward(dy, ndarray gates, ndarray c_prev, ndarray tanh_c, ndarray U, ndarray dh, ndarray dc,
                   ndarray counts, bint reverse, Py_ssize_t bptt, ndarray da, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(gates, "gates")
-    cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy, ldy
+    cdef Py_ssize_t N = extent(gates, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy
     cdef const int64_t *pn = integers(counts, T, "counts")
     cdef const void *pU = in_matrix(gates, U, H, 4 * H, "U")
     cdef const void *pdy = strided(gates, dy, N, H, "dy", False, &lddy)

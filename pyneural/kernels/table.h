@@ -29,7 +29,7 @@ typedef struct {
     int64_t (*scatter_add)(index_t N, index_t V, index_t D, const REAL *dy, const int64_t *ids, REAL *grad);
     void (*zero_rows)(index_t R, index_t D, const int64_t *rows, REAL *grad);
     /* recurrent.h, gru.h, lstm.h: state h (B, H) and its gradient dh (B, H) run in place through the steps. The rows
-     * of y and dy are ldy and lddy numbers apart. scratch: CELL_SCRATCH numbers for a cell of so many gates */
+     * of y and dy are ldy and lddy numbers apart. scratch: what cell_scratch in sizes.py says */
     void (*rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, const REAL *a,
                         const REAL *U, REAL *h, REAL *y, index_t ldy, REAL *h_prev /*?*/, REAL *scratch);
     void (*rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, index_t bptt,
