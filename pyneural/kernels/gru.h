@@ -45,8 +45,8 @@ ALWAYS_INLINE void FN(gru_before)(index_t n, REAL *gates, index_t H, REAL *h, RE
 static void FN(gru_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after,
                             REAL *gates, const REAL *U, const REAL *c, REAL *h, REAL *y, index_t ldy, REAL *h_prev,
                             REAL *m, REAL *scratch) {
-    const FN(packed) U_rz = FN(pack)(H, 2 * H, U, 3 * H, 1, bf16, &scratch);
-    const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 3 * H, 1, bf16, &scratch);
+    const FN(packed) U_rz = FN(pack)(most_alive(T, counts), H, 2 * H, U, 3 * H, 1, bf16, &scratch);
+    const FN(packed) U_n = FN(pack)(most_alive(T, counts), H, H, U + 2 * H, 3 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
         REAL *const g = gates + w.row * 3 * H, *const mt = m + w.row * H, *const yt = y + w.row * ldy;
@@ -96,8 +96,8 @@ ALWAYS_INLINE void FN(gru_reset_back)(index_t n, const REAL *dm, const REAL *gat
 static void FN(gru_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int reset_after,
                              index_t bptt, const REAL *dy, index_t lddy, const REAL *gates, const REAL *m,
                              const REAL *h_prev, const REAL *U, REAL *dh, REAL *da, REAL *dm, REAL *scratch) {
-    const FN(packed) U_rz = FN(pack)(2 * H, H, U, 1, 3 * H, bf16, &scratch);
-    const FN(packed) U_n = FN(pack)(H, H, U + 2 * H, 1, 3 * H, bf16, &scratch);
+    const FN(packed) U_rz = FN(pack)(most_alive(T, counts), 2 * H, H, U, 1, 3 * H, bf16, &scratch);
+    const FN(packed) U_n = FN(pack)(most_alive(T, counts), H, H, U + 2 * H, 1, 3 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
         const index_t at = w.row * H;

@@ -33,7 +33,7 @@ ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, index_t H, REAL *h, RE
 static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, REAL *gates,
                              const REAL *U, REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev, REAL *c_prev,
                              REAL *tanh_c, REAL *scratch) {
-    const FN(packed) packed = FN(pack)(H, 4 * H, U, 4 * H, 1, bf16, &scratch);
+    const FN(packed) packed = FN(pack)(most_alive(T, counts), H, 4 * H, U, 4 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
         FN(add_product)(FN(moved)(&w, H, h), h, H, packed, gates + w.row * 4 * H, 4 * H);
@@ -63,7 +63,7 @@ ALWAYS_INLINE void FN(lstm_units_back)(index_t n, const REAL *dy, const REAL *ga
 static void FN(lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt,
                               const REAL *dy, index_t lddy, const REAL *gates, const REAL *c_prev, const REAL *tanh_c,
                               const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch) {
-    const FN(packed) packed = FN(pack)(4 * H, H, U, 1, 4 * H, bf16, &scratch);
+    const FN(packed) packed = FN(pack)(most_alive(T, counts), 4 * H, H, U, 1, 4 * H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
         const index_t at = w.row * H;

@@ -24,6 +24,8 @@ static inline walk walk_start(index_t T, const int64_t *counts, int reverse) {
     return w;
 }
 
+static inline index_t most_alive(index_t T, const int64_t *counts) { return T ? counts[0] : 0; }
+
 static inline int walk_next(walk *w, index_t T, const int64_t *counts, int reverse) {
     const index_t before = w->n;
     if (w->done++ == T) return 0;
@@ -74,7 +76,7 @@ ALWAYS_INLINE void FN(rnn_units)(index_t n, int kind, REAL *h, REAL *y, REAL *h_
 /* Kept: y (N, H), its rows ldy apart, and h_prev (N, H), the state each row started from. scratch: U packed. */
 static void FN(rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, const REAL *a,
                             const REAL *U, REAL *h, REAL *y, index_t ldy, REAL *h_prev, REAL *scratch) {
-    const FN(packed) packed = FN(pack)(H, H, U, H, 1, bf16, &scratch);
+    const FN(packed) packed = FN(pack)(most_alive(T, counts), H, H, U, H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
         const index_t moved = FN(moved)(&w, H, h);
@@ -96,7 +98,7 @@ ALWAYS_INLINE void FN(rnn_units_back)(index_t n, int kind, const REAL *dy, const
 static void FN(rnn_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, index_t bptt,
                              const REAL *dy, index_t lddy, const REAL *y, index_t ldy, const REAL *U, REAL *dh,
                              REAL *da, REAL *scratch) {
-    const FN(packed) packed = FN(pack)(H, H, U, 1, H, bf16, &scratch);
+    const FN(packed) packed = FN(pack)(most_alive(T, counts), H, H, U, 1, H, bf16, &scratch);
     walk w = walk_start(T, counts, !reverse);
     while (walk_next(&w, T, counts, !reverse)) {
         EACH_VECTOR(1, w.n, H, FN(rnn_units_back), kind, dy ? dy + (w.row + i) * lddy + j : NULL,
