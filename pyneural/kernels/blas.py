@@ -7,8 +7,8 @@
     scipy      the one that SciPy uses
     a path     a shared library with Fortran's BLAS in it, integers of 32 bits: conda's, Accelerate, a vendor's
 
-Threads within the products of a small network win little (`python -m benchmarks.blas_threads` measures it), and where
-several trainings run side by side they get in each other's way. So the library is set to one thread, unless the
+Threads within the products of a small network win little, and where several trainings run side by side they get in
+each other's way. So the library is set to one thread, unless the
 environment names a number: OMP_NUM_THREADS, or the library's own variable, OPENBLAS_NUM_THREADS or MKL_NUM_THREADS.
 NumPy has a BLAS of its own, which is left as it is.
 """
