@@ -1,6 +1,6 @@
 """pyneural: small and medium neural networks, trained on CPUs, with gradients derived by hand."""
 
-from pyneural.batches import Batches, Streams
+from pyneural.batches import Batches, Distinct, Streams
 from pyneural.components import (
     Activation,
     ClippedRelu,
@@ -40,6 +40,7 @@ __all__ = [
     "Cost",
     "Crf",
     "Dense",
+    "Distinct",
     "Dropout",
     "Embedding",
     "Evaluation",

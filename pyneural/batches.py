@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyneural.packing import Batch, Packed, Ragged, Steps
+from pyneural import kernels
+from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps
 
 Integers = NDArray[np.int64]
 
 
 def take(column: Any, indices: Integers, steps: Steps) -> Any:
     """The part of one column of data that a batch needs, packed."""
-    if isinstance(column, Ragged):
-        return column.take(indices, steps)
     if isinstance(column, np.ndarray):  # one row a sequence, brought to packed order
         return Packed(column[indices[steps.order]], steps.per_sequence())
     if hasattr(column, "take"):
@@ -23,6 +22,33 @@ def take(column: Any, indices: Integers, steps: Steps) -> Any:
         parts = [take(part, indices, steps) for part in column]
         return type(column)(*parts) if hasattr(column, "_fields") else tuple(parts)
     raise TypeError(f"expected a Ragged, an array or a tuple of those, got {type(column).__name__}")
+
+
+class Distinct:
+    """A column whose rows are sequences themselves, many of them alike: words, each of them its characters. In a batch
+    each distinct one comes once, and is brought to its rows (`Gathered`, for the layer `Gather`).
+
+    ids: which sequence of `source` each row is
+    """
+
+    def __init__(self, ids: Ragged, source: Ragged) -> None:
+        self.ids, self.source = ids, source
+        self._seen = np.zeros(len(source), dtype=bool)
+        self._places: Integers = np.zeros(len(source), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> Integers:
+        return self.ids.lengths
+
+    def take(self, indices: Integers, steps: Steps) -> Gathered:
+        ids = self.ids.take(indices, steps).rows
+        distinct = np.empty_like(ids)
+        distinct = distinct[: kernels.distinct(ids, self._seen, distinct)]
+        self._places[distinct] = np.arange(len(distinct))
+        return Gathered(self.source.take(distinct), self._places[ids], steps)
 
 
 def first_column(inputs: Any) -> Any:
@@ -68,7 +94,7 @@ class Batches:
                 self._check(name, part)
             elif len(part) != self.count:
                 raise ValueError(f"{name}: expected {self.count} items, as in the first input; got {len(part)}")
-            elif isinstance(part, Ragged) and np.any(part.lengths != self.lengths):
+            elif hasattr(part, "lengths") and np.any(part.lengths != self.lengths):
                 worst = int(np.flatnonzero(part.lengths != self.lengths)[0])
                 raise ValueError(
                     f"{name}: sequence {worst} has {part.lengths[worst]} rows, expected {self.lengths[worst]}"

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1",
-          "BOOL": "|b1"}  # fmt: skip
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
+          "U32": "<u4", "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
 NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
 LARGEST_HEADER = 100_000_000  # bytes; the limit that other readers of the format have
 MOST_DIMENSIONS = 32  # of a tensor; NumPy before 2 had as many

@@ -19,7 +19,8 @@ from pyneural.network import PRECISIONS
 from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns, write_columns
 from pyneural.tagging.experiment import METRICS, Experiment
-from pyneural.tagging.tagger import CELLS, MODEL, Options, Tagger
+from pyneural.tagging.model import CELLS, CHARS, Options
+from pyneural.tagging.tagger import MODEL, Tagger
 from pyneural.tagging.text import chunks_of, marked, words_of
 
 LINES_AT_ONCE = 1000
@@ -117,6 +118,9 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--cell", type=click.Choice(sorted(CELLS)), default="gru", show_default=True)
 @click.option("--hidden", type=AT_LEAST_1, default=100, show_default=True, help="Units of each direction.")
 @click.option("--layers", type=AT_LEAST_1, default=1, show_default=True, help="Bidirectional layers, one on the other.")
+@click.option(
+    "--chars", type=click.Choice(CHARS), default=Options.chars, show_default=True, help="Reader of characters."
+)
 @click.option("--loss", type=click.Choice(["crf", "softmax"]), default="crf", show_default=True)
 @click.option("--dropout", type=RATE, default=Options.dropout, show_default=True, help="Share dropped in training.")
 @click.option(
@@ -144,7 +148,7 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
     Tags in IOB1, IOB2 or IOBES are recognised; anything else is learned as plain labels (parts of speech).
     """
     started = time.perf_counter()
-    options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "loss", "dropout")})
+    options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "chars", "loss", "dropout")})
     experiment = Experiment(train=train_file, options=options, **given)
     try:
         _train(experiment, resume, started)

@@ -12,7 +12,8 @@ from pyneural.packing import Batch
 from pyneural.profiling.roofline import figure_class
 from pyneural.tagging.corpus import Corpus, read_columns
 from pyneural.tagging.experiment import Experiment
-from pyneural.tagging.tagger import Options, Tagger
+from pyneural.tagging.model import Options
+from pyneural.tagging.tagger import Tagger
 
 
 @commands.command(short_help="Show where a training step's time goes.")

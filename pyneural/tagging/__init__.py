@@ -1,9 +1,10 @@
 """Sequence tagging: corpora, features, the tagger, scores."""
 
 from pyneural.tagging.corpus import Corpus, CorpusError, read_columns, write_columns
+from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import recognise, spans
 from pyneural.tagging.scores import Scores, score
-from pyneural.tagging.tagger import Options, Tagger
+from pyneural.tagging.tagger import Tagger
 
 __all__ = [
     "Corpus",

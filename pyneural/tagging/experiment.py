@@ -22,9 +22,10 @@ from pyneural.safetensors import FormatError
 from pyneural.schedules import InverseTime
 from pyneural.sgd import Adam
 from pyneural.tagging.corpus import Corpus, read_columns
+from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import recognise
 from pyneural.tagging.scores import Scores
-from pyneural.tagging.tagger import Options, Tagger
+from pyneural.tagging.tagger import Tagger
 from pyneural.tagging.vectors import Vectors, read_vectors
 from pyneural.training import fit
 

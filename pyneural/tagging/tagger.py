@@ -1,74 +1,28 @@
-"""The sequence tagger: from words to tags, trained, saved, loaded, used.
-
-    words → features → Concatenate of their embeddings → recurrent layers → Dense → Crf or Softmax
-
-Features are a named tuple; each has its column in the data and its branch in the network, and that is all there is to
-adding one.
-"""
+"""The sequence tagger: from words to tags, trained, saved, loaded, used."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import safetensors
-from pyneural.batches import Batches
+from pyneural.batches import Batches, take
 from pyneural.checkpoint import fill, read_metadata, save_model
-from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
-from pyneural.initializers import Uniform
-from pyneural.layers import Bidirectional, Concatenate, Sequential
-from pyneural.losses import Crf, Softmax
-from pyneural.network import Network, check_precision
-from pyneural.neural_layer import Layer, Loss
-from pyneural.packing import Ragged
+from pyneural.network import check_precision
+from pyneural.packing import Ragged, Steps
 from pyneural.safetensors import FormatError
 from pyneural.tagging.corpus import Corpus
+from pyneural.tagging.features import Alphabet, Features
+from pyneural.tagging.model import Options, network
 from pyneural.tagging.schemes import SCHEMES, convert, recognise
 from pyneural.tagging.scores import Scores, score
 from pyneural.tagging.vectors import Vectors
-from pyneural.tagging.vocabulary import SHAPES, Vocabulary, shape
+from pyneural.tagging.vocabulary import Vocabulary
 
-CELLS: dict[str, type[Recurrent]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}
 MODEL = "model.safetensors"
-SHAPE_NUMBERS = {name: number for number, name in enumerate(SHAPES)}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a tagger is made of.
-
-    cell: "rnn", "gru" or "lstm"; hidden: units of each direction; layers: bidirectional layers, one on the other
-    loss: "crf" or "softmax"; word_dim: of word embeddings where no vectors are given
-    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once
-    """
-
-    cell: str = "gru"
-    hidden: int = 100
-    layers: int = 1
-    loss: str = "crf"
-    word_dim: int = 100
-    shape_dim: int = 10
-    dropout: float = 0.4
-    word_dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {self.cell!r}")
-        if self.loss not in ("crf", "softmax"):
-            raise ValueError(f"loss: expected 'crf' or 'softmax', got {self.loss!r}")
-        for name in ("hidden", "layers", "word_dim", "shape_dim"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-
-
-class Features(NamedTuple):
-    """What the network sees of the words of sentences: one Ragged each."""
-
-    words: Any
-    shapes: Any
 
 
 class Tagger:
@@ -85,6 +39,7 @@ class Tagger:
         self,
         options: Options,
         vocabulary: Vocabulary,
+        alphabet: Alphabet | None,
         labels: Sequence[str],
         scheme: str | None,
         *,
@@ -95,9 +50,17 @@ class Tagger:
     ) -> None:
         if not labels:
             raise ValueError("labels: expected at least one")
-        self.options, self.vocabulary, self.labels, self.scheme = options, vocabulary, list(labels), scheme
+        self.options, self.vocabulary, self.alphabet = options, vocabulary, alphabet
+        self.labels, self.scheme = list(labels), scheme
         self.label_ids = {label: number for number, label in enumerate(self.labels)}
-        self.network = self._network(vectors, substitutes).allocate(seed=seed, precision=precision)
+        self.features = Features(vocabulary, alphabet)
+        self.network = network(
+            options,
+            len(vocabulary),
+            np.arange(len(vocabulary)) if substitutes is None else substitutes,
+            0 if alphabet is None else len(alphabet),
+            len(self.labels),
+        ).allocate(seed=seed, precision=precision)
         if vectors is not None:
             self._place(vectors)
 
@@ -125,6 +88,7 @@ class Tagger:
         return cls(
             options,
             vocabulary,
+            None if options.chars == "none" else Alphabet.of(word for words in corpus.words for word in words),
             labels,
             scheme,
             vectors=vectors,
@@ -132,27 +96,6 @@ class Tagger:
             seed=seed,
             precision=precision,
         )
-
-    def _network(self, vectors: Vectors | None, substitutes: NDArray[np.int64] | None) -> Network:
-        options, V = self.options, len(self.vocabulary)
-        if substitutes is None:
-            substitutes = np.arange(V)
-        bound = float(np.sqrt(3 / options.word_dim))
-        words = Sequential(
-            WordDropout(options.word_dropout, substitutes), Embedding(V, options.word_dim, init=Uniform(bound))
-        )
-        shapes = Embedding(len(SHAPES), options.shape_dim, init=Uniform(bound))
-        layers: list[Layer] = [Concatenate(words=words, shapes=shapes)]
-        width, cell = options.word_dim + options.shape_dim, CELLS[options.cell]
-        for _ in range(options.layers):
-            layers += [
-                Dropout(options.dropout, locked=True),
-                Bidirectional(cell(width, options.hidden), cell(width, options.hidden)),
-            ]
-            width = 2 * options.hidden
-        layers += [Dropout(options.dropout, locked=True), Dense(width, len(self.labels))]
-        loss: Loss = Crf(len(self.labels)) if options.loss == "crf" else Softmax()
-        return Network(Sequential(*layers), loss)
 
     def _place(self, vectors: Vectors) -> None:
         """The pretrained vectors as the start of the word embeddings; a word that has none in its own case starts
@@ -167,13 +110,6 @@ class Tagger:
         table[places[:, 0]] = matrix
 
     # ---- data
-
-    def features(self, sentences: Sequence[Sequence[str]]) -> Features:
-        """The words of sentences as numbers."""
-        return Features(
-            words=Ragged.of([self.vocabulary.encode(words) for words in sentences], dtype=np.int64),
-            shapes=Ragged.of([[SHAPE_NUMBERS[shape(word)] for word in words] for words in sentences], dtype=np.int64),
-        )
 
     def batches(self, corpus: Corpus, size: int = 32, *, seed: int = 1) -> Batches:
         """A tagged corpus as batches to train on. Raises ValueError where it has a tag that training had not."""
@@ -196,7 +132,7 @@ class Tagger:
         for start in range(0, len(sentences), batch_size):
             chosen = by_length[start : start + batch_size]
             some = self.features([sentences[i] for i in chosen])
-            packed = Features(*(column.take(np.arange(len(chosen))) for column in some))
+            packed = take(some, np.arange(len(chosen)), Steps(some.words.lengths))
             for i, numbers in zip(chosen, self.network.predict(packed), strict=True):
                 tags = [self.labels[number] for number in numbers]
                 answers[i] = convert(tags, self.INNER, self.scheme) if self.scheme else tags
@@ -233,7 +169,8 @@ class Tagger:
         save_model(
             self.network,
             Path(folder) / MODEL,
-            extra={"vocabulary.words": self.vocabulary.as_tensor()},
+            extra={"vocabulary.words": self.vocabulary.as_tensor()}
+            | ({} if self.alphabet is None else {"vocabulary.characters": self.alphabet.as_tensor()}),
             tagger={"options": asdict(self.options), "labels": self.labels, "scheme": self.scheme},
             **described,
         )
@@ -252,10 +189,14 @@ class Tagger:
         try:
             options, labels = Options(**described["tagger"]["options"]), described["tagger"]["labels"]
             vocabulary = Vocabulary.from_tensor(tensors.pop("vocabulary.words"))
+            characters = tensors.pop("vocabulary.characters", None)
+            alphabet = None if characters is None else Alphabet.from_tensor(characters)
+            if (alphabet is None) is not (options.chars == "none"):
+                raise ValueError("characters: expected an alphabet where they are read, and only there")
             scheme = described["tagger"]["scheme"]
             _check_labels(labels, scheme)
             _check_size(options, tensors)
-            tagger = cls(options, vocabulary, labels, scheme, precision=precision)
+            tagger = cls(options, vocabulary, alphabet, labels, scheme, precision=precision)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise FormatError(f"{path}: is not a tagger's model, or a damaged one: {error!r}") from error
         if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:

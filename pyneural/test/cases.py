@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyneural import kernels
-from pyneural.batches import first_column, take
+from pyneural.batches import Distinct, first_column, take
 from pyneural.components import (
     Activation,
     ClippedRelu,
@@ -27,7 +27,7 @@ from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequen
 from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
-from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps
+from pyneural.packing import Batch, Packed, Ragged, Steps
 
 Column = Any
 Maker = Callable[[Sequence[int], np.random.Generator], Column]
@@ -57,20 +57,6 @@ class Started(NamedTuple):
 
     rows: Column
     state: Column
-
-
-class Spelt:
-    """A column: the letters of each word, read once a distinct word of the batch."""
-
-    def __init__(self, words: Ragged, spellings: Ragged) -> None:
-        self.words, self.spellings = words, spellings
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def take(self, indices: Any, steps: Steps) -> Gathered:
-        distinct, ids = np.unique(self.words.take(indices, steps).rows, return_inverse=True)
-        return Gathered(self.spellings.take(distinct), ids, steps)
 
 
 # ---- layers and a loss that only tests need
@@ -163,7 +149,7 @@ def real_each(D: int) -> Maker:
 
 def spelt(lengths: Sequence[int], rng: np.random.Generator) -> Words:
     words = ids(6)(lengths, rng)
-    return Words(words, Spelt(words, Ragged.of([rng.integers(0, 5, T) for T in (2, 4, 1, 3, 2, 5)])))
+    return Words(words, Distinct(words, Ragged.of([rng.integers(0, 5, T) for T in (2, 4, 1, 3, 2, 5)])))
 
 
 def named(kind: type, *makers: Maker) -> Maker:

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 
 from pyneural import safetensors
+from pyneural.batches import take
 from pyneural.checkpoint import save_model
 from pyneural.components import Dense
 from pyneural.layers import Sequential
 from pyneural.losses import Softmax
 from pyneural.network import Network
+from pyneural.packing import Steps
 from pyneural.safetensors import FormatError
 from pyneural.sgd import Adam
 from pyneural.tagging.corpus import Corpus, Sentence, read_columns
+from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import SCHEMES, convert
-from pyneural.tagging.tagger import MODEL, Options, Tagger
+from pyneural.tagging.tagger import MODEL, Tagger
 from pyneural.training import fit
 
 SMALL = Options(hidden=12, word_dim=12, dropout=0.1)
@@ -143,7 +146,7 @@ def test_saved_and_loaded_it_is_the_same(tagger: Tagger, tmp_path: Path) -> None
     assert loaded.vocabulary.words == tagger.vocabulary.words
     assert loaded.network.values.tobytes() == tagger.network.values.tobytes()
     words = tagger.features([["Ada", "saw", "Verzhinsky"]])
-    packed = type(words)(*(column.take(np.arange(len(column))) for column in words))
+    packed = take(words, np.arange(1), Steps([3]))
     scores = [model.network.body.propagate(packed, training=False).rows.tobytes() for model in (tagger, loaded)]
     assert scores[0] == scores[1]
     assert loaded.tag(sentences(40).words) == tagger.tag(sentences(40).words)
@@ -257,7 +260,7 @@ def test_options_and_labels_are_checked() -> None:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Options(**wrong)
     with pytest.raises(ValueError, match="labels"):
-        Tagger(SMALL, Tagger.for_corpus(sentences(2), SMALL).vocabulary, [], None)
+        Tagger(SMALL, Tagger.for_corpus(sentences(2), SMALL).vocabulary, None, [], None)
 
 
 def test_words_read_without_tags_can_be_tagged(tagger: Tagger, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from pyneural.tagging import vectors
 from pyneural.tagging.corpus import Corpus, Sentence
-from pyneural.tagging.tagger import Options, Tagger
+from pyneural.tagging.model import Options
+from pyneural.tagging.tagger import Tagger
 from pyneural.tagging.vectors import VectorsError, read_vectors
 
 GLOVE = "the 0.5 -1 2e-3\nOslo 1 2 3\n"

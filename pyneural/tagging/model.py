@@ -1,0 +1,90 @@
+"""The tagger's network:
+
+words       WordDropout → Embedding            ┐
+shapes      Embedding                          ├ Concatenate → recurrent layers → Dense → Crf or Softmax
+characters  Embedding → encoder, one row a word ┘
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
+from pyneural.initializers import Uniform
+from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
+from pyneural.losses import Crf, Softmax
+from pyneural.network import Network
+from pyneural.neural_layer import Layer, Loss
+from pyneural.tagging.vocabulary import SHAPES
+
+CELLS: dict[str, type[Recurrent]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}
+CHARS = ("none", "rnn", "cnn")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a tagger is made of.
+
+    cell: "rnn", "gru" or "lstm"; hidden: units of each direction; layers: bidirectional layers, one on the other
+    chars: how characters are read: "rnn" (the cell in both directions), "cnn" or "none"
+    char_dim, char_hidden: of a character's embedding; of the word that is made of them, each direction
+    loss: "crf" or "softmax"
+    word_dim: of word embeddings where no vectors are given
+    tune: pretrained vectors are trained on; otherwise they stay as they are
+    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once
+    """
+
+    cell: str = "gru"
+    hidden: int = 100
+    layers: int = 1
+    chars: str = "rnn"
+    char_dim: int = 25
+    char_hidden: int = 25
+    loss: str = "crf"
+    word_dim: int = 100
+    shape_dim: int = 10
+    tune: bool = True
+    dropout: float = 0.4
+    word_dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, known in (("cell", tuple(CELLS)), ("chars", CHARS), ("loss", ("crf", "softmax"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name in ("hidden", "layers", "word_dim", "shape_dim", "char_dim", "char_hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+def network(options: Options, words: int, substitutes: NDArray[np.int64], characters: int, labels: int) -> Network:
+    """For so many words, characters and labels. substitutes: as of `WordDropout`."""
+    bound = float(np.sqrt(3 / options.word_dim))
+    branches: dict[str, Layer] = {
+        "words": Sequential(
+            WordDropout(options.word_dropout, substitutes),
+            Embedding(words, options.word_dim, init=Uniform(bound), trainable=options.tune),
+        ),
+        "shapes": Embedding(len(SHAPES), options.shape_dim, init=Uniform(bound)),
+    }
+    width = options.word_dim + options.shape_dim
+    cell = CELLS[options.cell]
+    if options.chars != "none":
+        size, hidden = options.char_dim, options.char_hidden
+        branches["characters"] = Gather(
+            Sequential(
+                Embedding(characters, size, init=Uniform(float(np.sqrt(3 / size)))),
+                LastStep(Bidirectional(cell(size, hidden), cell(size, hidden))),
+            )
+        )
+        width += 2 * hidden
+    layers: list[Layer] = [Concatenate(**branches)]
+    for _ in range(options.layers):
+        layers += [
+            Dropout(options.dropout, locked=True),
+            Bidirectional(cell(width, options.hidden), cell(width, options.hidden)),
+        ]
+        width = 2 * options.hidden
+    layers += [Dropout(options.dropout, locked=True), Dense(width, labels)]
+    loss: Loss = Crf(labels) if options.loss == "crf" else Softmax()
+    return Network(Sequential(*layers), loss)
