@@ -1,5 +1,6 @@
 """pyneural: small and medium neural networks, trained on CPUs, with gradients derived by hand."""
 
+from pyneural.averaging import Average
 from pyneural.batches import Batches, Distinct, Streams
 from pyneural.components import (
     Activation,
@@ -29,6 +30,7 @@ from pyneural.training import epochs, fit, scorer
 __all__ = [
     "Activation",
     "Adam",
+    "Average",
     "Batch",
     "Batches",
     "Bidirectional",

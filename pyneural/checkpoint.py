@@ -101,6 +101,8 @@ class Saved(NamedTuple):
     """batches in an epoch of the run that saved it"""
     training: dict[str, Any]
     best_values: Array | None
+    average: Array | None
+    """the running sums of an `Average`"""
 
 
 class Checkpoints:
@@ -125,7 +127,13 @@ class Checkpoints:
             (self.folder / f"{name}.safetensors").unlink()
 
     def save(
-        self, network: Network, optimiser: OptimiserState, per_epoch: int, training: dict[str, Any], best: Array | None
+        self,
+        network: Network,
+        optimiser: OptimiserState,
+        per_epoch: int,
+        training: dict[str, Any],
+        best: Array | None,
+        average: Array | None = None,
     ) -> str:
         """Writes one, then deletes those above `keep`: first the ones of later steps, left by a run that was given up,
         then the oldest. Returns its name."""
@@ -135,6 +143,8 @@ class Checkpoints:
         tensors |= {f"optimiser.{key}": state for key, state in optimiser.state.items()}
         if best is not None:
             tensors["best_values"] = best
+        if average is not None:
+            tensors["average"] = average
         for where, layer in _carrying(network):
             tensors |= {f"carried.{where}": layer._carried[True]} if True in layer._carried else {}
         described = {
@@ -181,7 +191,9 @@ class Checkpoints:
         for where, layer in _carrying(network):
             if f"carried.{where}" in tensors:
                 layer._carried[True] = tensors[f"carried.{where}"].copy()
-        return Saved(name, described["per_epoch"], described["training"], tensors.get("best_values"))
+        return Saved(
+            name, described["per_epoch"], described["training"], tensors.get("best_values"), tensors.get("average")
+        )
 
 
 def _carrying(network: Network) -> list[tuple[str, Recurrent]]:
@@ -231,7 +243,7 @@ def _check(
     if list(tensors)[: len(network.slots)] != [slot.name for slot in network.slots]:
         raise FormatError(f"{path}: its parameters are others, or in another order: {', '.join(tensors)}")
     for key, tensor in tensors.items():
-        flat = key == "best_values" or key.startswith("optimiser.")
+        flat = key in ("best_values", "average") or key.startswith("optimiser.")
         if tensor.dtype != network.dtype or (flat and tensor.shape != network.grads.shape):
             raise FormatError(
                 f"{path}: {key!r} is {tensor.dtype} {tensor.shape}, which does not fit the network's "

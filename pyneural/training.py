@@ -14,11 +14,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
 
+from pyneural.averaging import Average
 from pyneural.checkpoint import Checkpoints
 from pyneural.network import Network
 from pyneural.packing import Batch
@@ -71,6 +73,7 @@ def fit(
     report_every: float = 1.0,
     evaluate: Callable[[Network], float] | None = None,
     evaluate_every: float = 1.0,
+    averaging: float = 0.0,
     patience: int | None = None,
     checkpoints: Checkpoints | None = None,
     save_every: float = 1.0,
@@ -81,6 +84,8 @@ def fit(
     """Trains to the end, reporting to the logger "pyneural" and to `callbacks`.
 
     evaluate: the network's score on held-out data, higher is better; the network ends with the values of its best one
+    averaging: about how many epochs the running average of the weights goes back (see `Average`); where above 0, it
+        is the average that is evaluated, and that the network ends with
     patience: stop after so many evaluations in a row that were no better than the best
     checkpoints: where to save every `save_every` epochs, and at the end
     resume: go on from the last checkpoint (True), or from the one of that name; from the start where there is none yet
@@ -96,6 +101,9 @@ def fit(
         ("save_every", save_every),
     ):
         _check_period(name, period)
+    if not averaging >= 0:
+        raise ValueError(f"averaging: expected a number of epochs from 0, got {averaging}")
+    average = Average(network, max(1.0, averaging * per_epoch)) if averaging else None
     history, best = History(), None
     if resume:
         if checkpoints is None:
@@ -107,6 +115,10 @@ def fit(
             except (KeyError, TypeError) as error:
                 where = checkpoints.folder / saved.name
                 raise FormatError(f"{where}: where training stood is malformed: {error}") from error
+            if (average is None) is not (saved.average is None):
+                raise ValueError(f"averaging: {saved.name} was saved {'without' if average else 'with'} an average")
+            if average is not None and saved.average is not None:
+                average.restore(saved.average, optimiser.steps)
             logger.info("resumed from %s, epoch %.2f", saved.name, _epoch(history.position, per_epoch))
             if saved.per_epoch != per_epoch:
                 raise ValueError(
@@ -126,22 +138,25 @@ def fit(
 
     def save() -> None:
         if checkpoints is not None:
-            checkpoints.save(network, optimiser, per_epoch, asdict(history), best)
+            checkpoints.save(
+                network, optimiser, per_epoch, asdict(history), best, average.settled() if average else None
+            )
 
     def patience_lost() -> bool:
         return patience is not None and position.since_best >= patience
 
-    for _ in () if patience_lost() else _steps(network, batches, optimiser, epochs, reporter, parallel):
+    for _ in () if patience_lost() else _steps(network, batches, optimiser, epochs, reporter, parallel, average):
         if _due(position, per_epoch, report_every):
             history.records.append(reporter.report())
             tell(history.records[-1])
         if evaluate is not None and _due(position, per_epoch, evaluate_every):
-            score = float(evaluate(network))
+            with average.applied() if average else nullcontext():
+                score = float(evaluate(network))
             improved = not math.isnan(score) and (position.best_score is None or score > position.best_score)
             if improved:
                 position.best_score, position.best_epoch = score, _epoch(position, per_epoch)
                 position.since_best = 0
-                best = network.values[: len(network.grads)].copy()
+                best = average.average() if average else network.values[: len(network.grads)].copy()
             else:
                 position.since_best += 1
             history.evaluations.append(Evaluation(_epoch(position, per_epoch), score, improved))
@@ -154,6 +169,8 @@ def fit(
         history.stopped_early = True
         logger.info("stopped early: the best was at epoch %.2f", position.best_epoch)
     save()
+    if best is None and average is not None:
+        best = average.average()
     if best is not None:
         network.values[: len(best)] = best
     return history
@@ -207,6 +224,7 @@ def _steps(
     epochs: float,
     reporter: _Reporter,
     parallel: Threads | None,
+    average: Average | None = None,
 ) -> Iterator[None]:
     """One step of training after the other."""
     per_epoch, position = len(batches), reporter.position
@@ -227,6 +245,8 @@ def _steps(
                     f"the loss became {loss} in epoch {_epoch(position, per_epoch):.2f}: "
                     "lower the rate, or clip the gradient"
                 )
+            if average is not None:
+                average.observe()
             update = optimiser.step(network, now)
             if not math.isfinite(update):
                 raise FloatingPointError(

@@ -17,7 +17,7 @@ FLOORS = (
     {"neural_layer"},
     {"components", "losses"},
     {"layers", "network", "checkpoint", "profiling"},
-    {"sgd", "schedules", "progress", "training", "parallel"},
+    {"averaging", "sgd", "schedules", "progress", "training", "parallel"},
     {"estimators"},
     {"__init__"},  # what the package offers
     {"tagging"},

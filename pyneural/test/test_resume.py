@@ -25,6 +25,7 @@ MAKE = {"Sgd": Sgd, "Momentum": Momentum, "Nesterov": Nesterov, "Adam": Adam}
 KINDS = {
     "dropout": (tagger, sentences, {}),
     "streams": (streaming, stream, {}),
+    "average": (tagger, sentences, {"averaging": 0.4}),
     "threads": (tagger, lambda: sentences(200, 100), {"parallel": Threads(2)}),
 }
 
