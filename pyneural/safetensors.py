@@ -58,15 +58,17 @@ def write(path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], metada
         beside.unlink(missing_ok=True)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read(path: str | os.PathLike[str], *, mapped: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """(tensors, metadata). The header is checked whole before a tensor is touched.
+
+    mapped: the tensors are the file itself, mapped to memory: each part is read when it is used
 
     Raises FormatError, naming the file and what is wrong with it; FileNotFoundError where there is none.
     """
     path = Path(path)
     if path.is_dir():
         raise FormatError(f"{path}: is a folder, expected a safetensors file")
-    data = np.fromfile(path, dtype=np.uint8)
+    data = np.memmap(path, dtype=np.uint8, mode="r") if mapped and path.stat().st_size else np.fromfile(path, np.uint8)
     header = _header(path, data)
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
@@ -80,7 +82,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
         if begin != end or stop - begin != prod(shape) * dtype.itemsize or stop > len(body):
             raise FormatError(f"{path}: tensor {name!r} lies at {begin}:{stop}, which does not fit its shape {shape}")
         try:
-            tensors[name] = np.frombuffer(body[begin:stop].tobytes(), dtype=dtype).reshape(shape)
+            piece = body[begin:stop]
+            tensors[name] = np.frombuffer(piece if mapped else piece.tobytes(), dtype=dtype).reshape(shape)
         except ValueError as error:  # no numbers at all, of which there would be too many in the other dimensions
             raise FormatError(f"{path}: tensor {name!r} has an impossible shape {shape}") from error
         end = stop

@@ -42,6 +42,7 @@ elif kind == "compiled":
             rnn_backward,
             rnn_forward,
         )
+        from pyneural.kernels.text import parse_rows
     except ModuleNotFoundError as error:
         raise ImportError(
             f"pyneural's compiled kernels are missing ({error}): build them with `pip install -e .`, or set "

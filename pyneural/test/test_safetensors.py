@@ -282,3 +282,29 @@ def test_pickle_is_not_imported():
     sources = [path for path in sources if "test" not in path.relative_to(root).parts]
     assert Path(safetensors.__file__) in sources
     assert [str(path) for path in sources if forbidden.search(path.read_text(encoding="utf-8"))] == []
+
+
+# ---- mapped
+
+
+def test_mapped_reads_the_same_and_copies_nothing(path):
+    write(path, TENSORS | {"large": np.zeros(1_000_000)}, {"k": "v"})
+    tracemalloc.start()
+    try:
+        tensors, metadata = read(path, mapped=True)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert metadata == {"k": "v"}
+    for name, tensor in TENSORS.items():
+        np.testing.assert_array_equal(tensors[name], tensor, strict=True)
+        assert not tensors[name].flags.writeable
+
+
+@pytest.mark.parametrize("data", [b"", b"short", raw(one(), b"1234567")])
+def test_mapped_files_are_refused_alike(path, data):
+    path.write_bytes(data)
+    with pytest.raises(FormatError) as unmapped:
+        read(path)
+    with pytest.raises(FormatError, match=f"^{re.escape(str(unmapped.value))}$"):
+        read(path, mapped=True)

@@ -26,6 +26,7 @@ from pyneural.kernels.reference.recurrent import (
     rnn_backward,
     rnn_forward,
 )
+from pyneural.kernels.reference.text import parse_rows
 
 __all__ = [
     "activation_backward",
@@ -49,6 +50,7 @@ __all__ = [
     "matmul",
     "momentum_step",
     "packing_order",
+    "parse_rows",
     "rnn_backward",
     "rnn_forward",
     "row_numbers",
