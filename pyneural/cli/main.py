@@ -1,6 +1,7 @@
 """Commands. What is wrong with what the user gave is said in one line on standard error, with exit status 1."""
 
 import io
+import json
 import logging
 import shutil
 import sys
@@ -18,6 +19,7 @@ from pyneural.cli.info import info
 from pyneural.network import PRECISIONS
 from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns, write_columns
+from pyneural.tagging.errors import errors, report
 from pyneural.tagging.experiment import METRICS, Experiment
 from pyneural.tagging.model import CELLS, CHARS, Options
 from pyneural.tagging.tagger import MODEL, Tagger
@@ -202,18 +204,40 @@ class _Heading(logging.Handler):
             click.echo(record.getMessage(), err=True)
 
 
-@commands.command()
+@commands.command(short_help="Score a model on a FILE of CoNLL columns.")
 @click.argument("folder", metavar="DIR", type=FILE)
 @click.argument("file", type=FILE)
+@click.option("--confusion", is_flag=True, help="Also what was taken for what.")
+@click.option("--errors", "listed", is_flag=True, help="Also every error, in its sentence, by kind.")
+@click.option("--json", "as_json", is_flag=True, help="All that as JSON; there sentences are counted from 0.")
 @PRECISION
 @columns
-def evaluate(folder: Path, file: Path, precision: str, word_column: int, tag_column: int) -> None:
-    """Score the model in DIR on a FILE of CoNLL columns."""
+def evaluate(
+    folder: Path,
+    file: Path,
+    confusion: bool,
+    listed: bool,
+    as_json: bool,
+    precision: str,
+    word_column: int,
+    tag_column: int,
+) -> None:
+    """Score the model in DIR on a FILE of CoNLL columns: F1 of chunks as the CoNLL scorer counts them, or the accuracy
+    of plain labels."""
     tagger = Tagger.load(folder, precision=precision)
     corpus = read_columns(file, word_column, tag_column)
     if unseen := tagger.unseen(corpus):
         click.echo(f"{file}: {', '.join(unseen)} unknown to the model: will be missed", err=True)
-    click.echo(tagger.evaluate(corpus).table())
+    predicted = tagger.tag(corpus.words)
+    scores = tagger.evaluate(corpus, predicted)
+    found = errors(corpus, predicted, tagger.scheme) if listed else []
+    if as_json:
+        figures = scores.as_dict() | ({"confusion": scores.confusion.as_dict()} if confusion else {})
+        figures |= {"errors": [error.as_dict() for error in found]} if listed else {}
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+        return
+    parts = [scores.table(), *[scores.confusion.table()] * confusion, *[report(found)] * listed]
+    click.echo("\n".join(parts).rstrip("\n"))
 
 
 @commands.command(short_help="Tag a FILE, or standard input.")

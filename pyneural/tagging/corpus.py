@@ -36,17 +36,30 @@ class Corpus(Sequence[Sentence]):
     path         the file that it was read from, or None
     words        a list of words for each sentence
     tags         a list of tags for each sentence; empty lists when no tag column was read
+    features     a tuple for each sentence: of each feature column that was read, the list of its strings
     documents    indices, increasing, of the sentences at which a document starts; empty if none is marked
     token_count  the number of tokens in all sentences
+
+    Raises ValueError where `features` are given and do not fit the sentences.
     """
 
-    def __init__(self, sentences: Iterable[Sentence], path: str | None = None, documents: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        sentences: Iterable[Sentence],
+        path: str | None = None,
+        documents: Iterable[int] = (),
+        features: Iterable[Sequence[list[str]]] = (),
+    ) -> None:
         self._sentences = list(sentences)
         self.path = path
         self.documents = list(documents)
         self.words = [sentence.words for sentence in self._sentences]
         self.tags = [sentence.tags for sentence in self._sentences]
         self.token_count = sum(map(len, self.words))
+        self.features = [tuple(columns) for columns in features] or [()] * len(self.words)
+        lengths = [(len(words),) * len(self.features[0]) for words in self.words]
+        if [tuple(map(len, columns)) for columns in self.features] != lengths:
+            raise ValueError("features: expected equally many columns for each sentence, as long as it has words")
 
     def __len__(self) -> int:
         return len(self._sentences)
@@ -68,7 +81,11 @@ class Corpus(Sequence[Sentence]):
 
 
 def read_columns(
-    source: str | os.PathLike[str] | BinaryIO, word_column: int = 0, tag_column: int | None = -1
+    source: str | os.PathLike[str] | BinaryIO,
+    word_column: int = 0,
+    tag_column: int | None = -1,
+    *,
+    feature_columns: Sequence[int] = (),
 ) -> Corpus:
     """Reads the words and the tags of a CoNLL column file: a path, or a binary file open for reading.
 
@@ -78,30 +95,37 @@ def read_columns(
     `-DOCSTART-` column ends the sentence before it and starts a document; it is no token, and may have any
     number of columns. No line is a comment: `#` is a token like any other.
 
-    Columns are numbered from 0, or from the right as -1, -2, …; `tag_column=None` reads words only.
+    Columns are numbered from 0, or from the right as -1, -2, …; `tag_column=None` reads words without tags.
+    `feature_columns` are further ones, such as parts of speech, for `Corpus.features`, in that order.
 
     Raises CorpusError for a file that is missing, cannot be read, is not UTF-8 or holds no sentence; for a
-    token line with too few columns, with more or fewer columns than the file's first, or with an empty word
-    or tag; and where words and tags would be the same column. Raises TypeError for a column that is not an
+    token line with too few columns, with more or fewer columns than the file's first, or with an empty word,
+    tag or feature; and where a column is asked for twice. Raises TypeError for a column that is not an
     integer.
 
     Source: the shared tasks' file formats, Tjong Kim Sang and Buchholz (CoNLL-2000) and Tjong Kim Sang and
     De Meulder (CoNLL-2003).
     """
-    selected = {"word": word_column} | ({} if tag_column is None else {"tag": tag_column})
+    selected = [("word", word_column)] + ([] if tag_column is None else [("tag", tag_column)])
+    feature = len(selected)
+    if not isinstance(feature_columns, Sequence):
+        raise TypeError(f"feature_columns: expected a sequence of integers, but got {feature_columns!r}")
+    selected += [("feature", column) for column in feature_columns]
     _check_integers(selected)
     name, content = _content_of(source)
     sentences: list[Sentence] = []
+    features: list[tuple[list[str], ...]] = []
     documents: list[int] = []
-    sentence = Sentence([], [])
+    columns: list[list[str]] = [[] for _ in selected]
     width = first_line = 0
 
-    for number, line in enumerate(_text_of(name, content).split("\n"), start=1):
+    for number, line in enumerate([*_text_of(name, content).split("\n"), ""], start=1):
         fields = _fields_of(line)
         if not fields or _DOCUMENT in fields:
-            if sentence.words:
-                sentences.append(sentence)
-                sentence = Sentence([], [])
+            if columns[0]:
+                sentences.append(Sentence(columns[0], columns[1] if tag_column is not None else []))
+                features.append(tuple(columns[feature:]))
+                columns = [[] for _ in selected]
             if fields and documents[-1:] != [len(sentences)]:
                 documents.append(len(sentences))
             continue
@@ -113,18 +137,16 @@ def read_columns(
                 f"{name}:{number}: expected {width} columns, as in line {first_line},"
                 f" but found {len(fields)}: {_shortened(line)}"
             )
-        for (what, column), strings in zip(selected.items(), sentence, strict=False):
+        for (what, column), strings in zip(selected, columns, strict=True):
             if not fields[column]:
                 raise CorpusError(f"{name}:{number}: empty {what} (column {column}): {_shortened(line)}")
             strings.append(fields[column])
 
-    if sentence.words:
-        sentences.append(sentence)
     if not sentences:
         raise CorpusError(f"{name}: the corpus is empty: expected at least one sentence")
     if documents[-1:] == [len(sentences)]:
         documents.pop()  # a mark at the end of the file starts nothing
-    return Corpus(sentences, name, documents)
+    return Corpus(sentences, name, documents, features)
 
 
 def write_columns(
@@ -225,24 +247,28 @@ def _fields_of(line: str) -> list[str]:
     return [field for field in line.replace("\r", " ").split(" ") if field]
 
 
-def _check_integers(selected: dict[str, int]) -> None:
-    for what, column in selected.items():
+def _check_integers(selected: list[tuple[str, int]]) -> None:
+    for what, column in selected:
         if not isinstance(column, int) or isinstance(column, bool):
-            kind = type(column).__name__
-            raise TypeError(f"{what}_column: expected an integer, but got {column!r} ({kind})")
+            name = "feature_columns: expected integers" if what == "feature" else f"{what}_column: expected an integer"
+            raise TypeError(f"{name}, but got {column!r} ({type(column).__name__})")
 
 
-def _check_width(where: str, width: int, selected: dict[str, int]) -> None:
-    for what, column in selected.items():
+def _check_width(where: str, width: int, selected: list[tuple[str, int]]) -> None:
+    taken: dict[int, tuple[str, int]] = {}
+    for what, column in selected:
         if not -width <= column < width:
             raise CorpusError(f"{where}: too few columns: the {what} is column {column}, but the line has {width}")
-    if len(set(selected.values())) < len(selected):
-        raise CorpusError(f"{where}: the words and the tags are both asked from column {selected['word']}")
-    if len({column % width for column in selected.values()}) < len(selected):
-        raise CorpusError(
-            f"{where}: too few columns: word and tag are both column {selected['word'] % width}, as the line"
-            f" has {width}; tag_column=None reads words only"
-        )
+        place = column % width
+        if place in taken:
+            other, as_given = taken[place]
+            if as_given == column:
+                raise CorpusError(f"{where}: column {column} is asked for twice, as {other} and as {what}")
+            hint = "; tag_column=None reads words only" if what == "tag" else ""
+            raise CorpusError(
+                f"{where}: too few columns: {other} and {what} are both column {place}, as the line has {width}{hint}"
+            )
+        taken[place] = what, column
 
 
 def _check_columns(where: str, columns: Sequence[Sequence[str]], width: int) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 __all__ = ["SCHEMES", "Span", "convert", "recognise", "spans", "tags_of"]
 
 SCHEMES = ("IOB1", "IOB2", "IOBES")
 
-# BILOU writes L(ast) and U(nit), BMEWO writes M(iddle) and W(hole), where IOBES writes E, S and I.
-_PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
+# BILOU writes L(ast) and U(nit), BMEWO writes M(iddle) and W(hole), where IOBES writes E, S and I. A bracket is a chunk
+# of one token to the CoNLL scorer.
+_PREFIXES = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S", "[": "S", "]": "S"}
+
+_Parts = tuple[str, str]
 
 
 class Span(NamedTuple):
@@ -26,9 +29,10 @@ def recognise(tag_sequences: Iterable[Sequence[str]]) -> str | None:
     """The scheme of a corpus of tag sequences: "IOB1", "IOB2", "IOBES", or None if they are not chunk tags.
 
     Chunk tags are O and PREFIX-type, where PREFIX is one of B, I, E, S, or L, U, M, W for BILOU and BMEWO,
-    which are IOBES by other letters. One tag of any other form, as part-of-speech labels have (`NN`,
-    `-LRB-`, `PRP-X`), makes the answer None; so does a corpus without any tag. Prefixes alone (`B`, `I`)
-    count as chunk tags only in a corpus that has O as well, for alone they could be anybody's labels.
+    which are IOBES by other letters, or a bracket, which counts as S. One tag of any other form, as
+    part-of-speech labels have (`NN`, `-LRB-`, `PRP-X`), makes the answer None; so does a corpus without any
+    tag. Prefixes alone (`B`, `I`) count as chunk tags only in a corpus that has O as well, for alone they
+    could be anybody's labels.
 
     Real corpora break the rules of their scheme here and there, so the scheme chosen is the one broken
     least often, counting each token, and each end of a sentence, that the scheme does not allow where it
@@ -51,8 +55,7 @@ def recognise(tag_sequences: Iterable[Sequence[str]]) -> str | None:
         if isinstance(tags, str):
             raise TypeError(f"tag_sequences: expected sequences of tags, but number {index} is {tags!r} (str)")
         before, type_before = "O", ""
-        for tag in (*tags, "O"):
-            parts = _parts(tag)
+        for parts in (*_parsed(tags), ("O", "")):
             if parts is None:
                 return None
             prefix, type_ = parts
@@ -69,7 +72,7 @@ def recognise(tag_sequences: Iterable[Sequence[str]]) -> str | None:
     return min(broken, key=broken.__getitem__)
 
 
-def spans(tags: Sequence[str], scheme: str) -> list[Span]:
+def spans(tags: Sequence[str], scheme: str, *, strict: bool = False) -> list[Span]:
     """The chunks of one sentence, in order, exactly as the CoNLL scorer (conlleval) counts them.
 
     The scorer of the shared tasks of 2000 and 2003 repairs ill-formed sequences instead of refusing them.
@@ -79,30 +82,48 @@ def spans(tags: Sequence[str], scheme: str) -> list[Span]:
     - a chunk ends after every E and S, and before O, B, S or a tag of another type.
 
     So `I-PER` after O starts a chunk under IOB2 too, `B-PER I-LOC` is two chunks, and `B-PER O` is a whole
-    chunk under IOBES, which a strict reader would drop. The published script has the rules of B, I, O and
-    of E among E, I and O; those of S, and of E next to B, are its usual extension to IOBES. As no pair of
-    tags means different things in different schemes, the rules are one set: `scheme` is checked to be a
-    known one, and stray prefixes of another scheme are still read.
+    chunk under IOBES. The published script has the rules of B, I, O and of E among E, I and O; those of S,
+    and of E next to B, are its usual extension to IOBES. As no pair of tags means different things in
+    different schemes, the rules are one set: `scheme` is checked to be a known one, and stray prefixes of
+    another scheme are still read.
+
+    With `strict`, only what is written as the scheme writes it is a chunk, as seqeval's strict mode has it:
+
+    - IOB2: B and the I of its type that follow;
+    - IOBES: S; or B, any number of I and an E, all of one type;
+    - IOB1: an I, or a B after a tag of its type, and the I of its type that follow; not a lone B that a B of
+      another type follows.
+
+    All other tags stand for nothing; so do E and S in IOB1 and IOB2, which seqeval refuses.
 
     Raises ValueError for an unknown scheme, and for a tag that is neither O nor PREFIX-type (nor a prefix
     alone, whose chunks have the type ""); TypeError for a tag that is not a string.
+
+    Sources: conlleval, by Erik Tjong Kim Sang; seqeval 1.2.2, by Hiroki Nakayama.
 
     >>> spans(["I-PER", "I-PER", "O", "B-LOC", "I-ORG"], "IOB2")  # doctest: +NORMALIZE_WHITESPACE
     [Span(start=0, stop=2, type='PER'),
      Span(start=3, stop=4, type='LOC'),
      Span(start=4, stop=5, type='ORG')]
+    >>> spans(["I-PER", "I-PER", "O", "B-LOC", "I-ORG"], "IOB2", strict=True)
+    [Span(start=3, stop=4, type='LOC')]
     """
     _check_scheme("scheme", scheme)
+    parsed = _parsed(tags)
+    if None in parsed:
+        position = parsed.index(None)
+        raise ValueError(
+            f"tags: expected O or PREFIX-type with a prefix of {', '.join(_PREFIXES)},"
+            f" but got {tags[position]!r} at position {position}"
+        )
+    known = cast(list[_Parts], parsed)
+    return _strict_spans(known, scheme) if strict else _spans(known)
+
+
+def _spans(tags: list[_Parts]) -> list[Span]:
     found: list[Span] = []
     start, open_type = -1, None
-    for position, tag in enumerate(tags):
-        parts = _parts(tag)
-        if parts is None:
-            raise ValueError(
-                f"tags: expected O or PREFIX-type with a prefix of {', '.join(_PREFIXES)},"
-                f" but got {tag!r} at position {position}"
-            )
-        prefix, type_ = parts
+    for position, (prefix, type_) in enumerate(tags):
         continues = prefix in "IE" and type_ == open_type
         if open_type is not None and not continues:
             found.append(Span(start, position, open_type))
@@ -116,6 +137,29 @@ def spans(tags: Sequence[str], scheme: str) -> list[Span]:
             open_type = None
     if open_type is not None:
         found.append(Span(start, len(tags), open_type))
+    return found
+
+
+def _strict_spans(tags: list[_Parts], scheme: str) -> list[Span]:
+    found: list[Span] = []
+    start = -1  # of the open chunk, if there is one
+    before, type_before = "O", ""
+    for position, (prefix, type_) in enumerate([*tags, ("O", "")]):
+        if scheme != "IOBES" and prefix in "ES":
+            prefix, type_ = "O", ""
+        same = before != "O" and type_ == type_before
+        if start < 0 or before not in "BI" or prefix not in "IE" or not same:  # it does not continue a chunk
+            if scheme == "IOBES":
+                begins, complete = prefix in "BS", before in "ES"
+            elif scheme == "IOB2":
+                begins, complete = prefix == "B", True
+            else:
+                begins = prefix == "I" or (prefix == "B" and same)
+                complete = same or not before == prefix == "B"
+            if start >= 0 and complete:
+                found.append(Span(start, position, type_before))
+            start = position if begins else -1
+        before, type_before = prefix, type_
     return found
 
 
@@ -164,17 +208,22 @@ def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
     return tags_of(spans(tags, source), len(tags), target)
 
 
-def _parts(tag: str) -> tuple[str, str] | None:
-    """The prefix, as IOBES writes it, and the type of a tag; None for a tag of another form."""
-    if not isinstance(tag, str):
-        raise TypeError(f"tags: expected strings, but got {tag!r} ({type(tag).__name__})")
-    return _string_parts(tag)
+def _parsed(tags: Sequence[str]) -> list[_Parts | None]:
+    """The parts of each tag; None for one of another form."""
+    try:
+        return list(map(_parts, tags))
+    except TypeError:
+        odd = next(tag for tag in tags if not isinstance(tag, str))
+        raise TypeError(f"tags: expected strings, but got {odd!r} ({type(odd).__name__})") from None
 
 
 @lru_cache(maxsize=4096)
-def _string_parts(tag: str) -> tuple[str, str] | None:
+def _parts(tag: str) -> _Parts | None:
+    """The prefix, as IOBES writes it, and the type of a tag; None for a tag of another form."""
     if tag == "O":
         return "O", ""
+    if not isinstance(tag, str):
+        raise TypeError
     # At the first hyphen, as the scorer does: types such as creative-work hold hyphens themselves.
     letters, hyphen, type_ = tag.partition("-")
     prefix = _PREFIXES.get(letters)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from operator import eq
 from typing import Any
 
+from pyneural.tagging.confusion import Confusion
 from pyneural.tagging.schemes import SCHEMES, Span, spans
 
-__all__ = ["Scores", "TypeScores", "score"]
+__all__ = ["Scores", "TypeScores", "compared", "score"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Scores:
     gold, predicted, correct  numbers of chunks (of tokens, when scheme is None)
     tokens, correct_tokens    numbers of tokens, and of those whose tag is right
     per_type                  the scores of each chunk type (label, when scheme is None), sorted by name
+    confusion                 how often each type was taken for each other
     """
 
     scheme: str | None
@@ -47,16 +49,23 @@ class Scores:
     tokens: int
     correct_tokens: int
     per_type: dict[str, TypeScores]
+    confusion: Confusion
+
+    @property
+    def metric(self) -> str:
+        """Of what `main` is the value: "f1", or "accuracy" when there are no chunks to count."""
+        return "accuracy" if self.f1 is None else "f1"
 
     @property
     def main(self) -> float:
-        """The one number to compare models by: F1, or the accuracy when there are no chunks to count."""
+        """The one number to compare models by."""
         return self.accuracy if self.f1 is None else self.f1
 
     def as_dict(self) -> dict[str, Any]:
-        """The scores as plain values, ready for JSON: f1, precision, recall, accuracy, and per_type with
-        its counts."""
+        """The scores as plain values, ready for JSON: metric (the name of the main one), f1, precision, recall,
+        accuracy, and per_type with its counts."""
         return {
+            "metric": self.metric,
             "f1": self.f1,
             "precision": self.precision,
             "recall": self.recall,
@@ -82,7 +91,9 @@ class Scores:
         return "\n".join(lines) + "\n"
 
 
-def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], scheme: str | None) -> Scores:
+def score(
+    gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], scheme: str | None, *, strict: bool = False
+) -> Scores:
     """Scores predicted tags against the gold ones, sentence by sentence.
 
     A predicted chunk is correct when a gold chunk has the same first token, last token and type. Then, in
@@ -92,8 +103,10 @@ def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], sch
         F1 = 2 · precision · recall / (precision + recall)
 
     each 0 where its denominator is. Accuracy counts the tokens whose tags are the same string. Chunks are
-    found by `pyneural.tagging.schemes.spans`, which is how ill-formed sequences count. With `scheme=None`
-    tags are plain labels: only the accuracy is scored overall, and precision, recall and F1 for each label.
+    found by `pyneural.tagging.schemes.spans`, which is how ill-formed sequences count: repaired, as the CoNLL
+    scorer does and seqeval by default, or, with `strict`, left out, as in seqeval's strict mode. With
+    `scheme=None` tags are plain labels: only the accuracy is scored overall, and precision, recall and F1 for
+    each label.
 
     Raises ValueError where the numbers of sentences, or the lengths of a sentence, differ, for an unknown
     scheme, and for a tag that is no chunk tag, naming the sentence; TypeError for a sentence that is a
@@ -104,28 +117,17 @@ def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], sch
     >>> score([["B-PER", "I-PER", "O"]], [["B-PER", "I-PER", "B-LOC"]], "IOB2").precision
     50.0
     """
-    if scheme is not None and scheme not in SCHEMES:
-        raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)} or None, but got {scheme!r}")
-    gold, predicted = list(gold), list(predicted)
-    if len(gold) != len(predicted):
-        raise ValueError(f"predicted: expected as many sentences as gold, {len(gold)}, but got {len(predicted)}")
-    in_gold: Counter[str] = Counter()
-    in_predicted: Counter[str] = Counter()
-    in_both: Counter[str] = Counter()
+    confusion = Confusion(chunks=scheme is not None)
     tokens = correct_tokens = 0
-    for index, (right, guess) in enumerate(zip(gold, predicted, strict=True)):
-        right_spans = _spans("gold", index, right, scheme)
-        guess_spans = _spans("predicted", index, guess, scheme)
-        if len(right) != len(guess):
-            raise ValueError(
-                f"predicted: sentence {index}: expected as many tags as in gold, {len(right)}, but got {len(guess)}"
-            )
+    for right, guess, *chunks in compared(gold, predicted, scheme, strict=strict):
         tokens += len(right)
-        correct_tokens += sum(a == b for a, b in zip(right, guess, strict=True))
-        in_gold.update(span.type for span in right_spans)
-        in_predicted.update(span.type for span in guess_spans)
-        in_both.update(span.type for span in set(right_spans).intersection(guess_spans))
+        correct_tokens += sum(map(eq, right, guess))
+        if scheme is None:
+            confusion.exact.update(zip(right, guess, strict=True))
+        else:
+            confusion.add(*chunks)
 
+    in_gold, in_predicted, in_both = confusion.totals()
     per_type = {
         name: TypeScores(
             *_percentages(in_gold[name], in_predicted[name], in_both[name]),
@@ -149,18 +151,41 @@ def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], sch
         tokens=tokens,
         correct_tokens=correct_tokens,
         per_type=per_type,
+        confusion=confusion,
     )
 
 
-def _spans(name: str, index: int, tags: Sequence[str], scheme: str | None) -> list[Span]:
-    """What is counted in a sentence: its chunks, or each of its tokens where tags are plain labels."""
+def compared(
+    gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], scheme: str | None, *, strict: bool = False
+) -> Iterator[tuple[Sequence[str], Sequence[str], list[Span], list[Span]]]:
+    """The gold and predicted tags of each sentence, and the chunks of either (none where tags are plain labels).
+
+    Raises the errors of `score`.
+    """
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)} or None, but got {scheme!r}")
+    gold, predicted = list(gold), list(predicted)
+    if len(gold) != len(predicted):
+        raise ValueError(f"predicted: expected as many sentences as gold, {len(gold)}, but got {len(predicted)}")
+    for index, (right, guess) in enumerate(zip(gold, predicted, strict=True)):
+        right_spans = _spans("gold", index, right, scheme, strict)
+        # most sentences are tagged without an error, and need no second reading
+        guess_spans = right_spans if list(guess) == list(right) else _spans("predicted", index, guess, scheme, strict)
+        if len(right) != len(guess):
+            raise ValueError(
+                f"predicted: sentence {index}: expected as many tags as in gold, {len(right)}, but got {len(guess)}"
+            )
+        yield right, guess, right_spans, guess_spans
+
+
+def _spans(name: str, index: int, tags: Sequence[str], scheme: str | None, strict: bool) -> list[Span]:
     # A flat list of tags is an easy mistake, and its letters would be scored as labels without complaint.
     if isinstance(tags, str):
         raise TypeError(f"{name}: sentence {index}: expected a sequence of tags, but got the string {tags!r}")
     if scheme is None:
-        return [Span(token, token + 1, tag) for token, tag in enumerate(tags)]
+        return []
     try:
-        return spans(tags, scheme)
+        return spans(tags, scheme, strict=strict)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: sentence {index}: {error}") from error
 

@@ -138,13 +138,16 @@ class Tagger:
                 answers[i] = convert(tags, self.INNER, self.scheme) if self.scheme else tags
         return answers
 
-    def evaluate(self, corpus: Corpus) -> Scores:
-        """The scores of its tags for a tagged corpus, whose scheme may be another. Raises the error of `unseen`."""
+    def evaluate(self, corpus: Corpus, predicted: Sequence[Sequence[str]] | None = None) -> Scores:
+        """The scores of its tags for a tagged corpus, whose scheme may be another. Raises the error of `unseen`.
+
+        predicted: what `tag` gives for the words of the corpus, where that is at hand
+        """
         self.unseen(corpus)
         gold, scheme = corpus.tags, recognise(corpus.tags)
         if self.scheme and scheme and scheme != self.scheme:
             gold = [convert(tags, scheme, self.scheme) for tags in gold]
-        return score(gold, self.tag(corpus.words), self.scheme)
+        return score(gold, self.tag(corpus.words) if predicted is None else predicted, self.scheme)
 
     def unseen(self, corpus: Corpus) -> list[str]:
         """The labels, or types of chunks, of a tagged corpus that the tagger never gives.

@@ -17,7 +17,7 @@ from pyneural.tagging.tagger import Tagger
 from pyneural.test.cli.cases import COMMAND, SMALL, call, files, invoke, made, metrics, run
 
 KEYS = ["dev", "test", "epochs", "train_seconds", "tokens_per_second", "seed", "versions"]
-SCORES = {"f1", "precision", "recall", "accuracy", "per_type"}
+SCORES = {"metric", "f1", "precision", "recall", "accuracy", "per_type"}
 
 
 def test_what_training_leaves_and_says(data: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_plain_labels(data: Path, tmp_path: Path) -> None:
     assert "plain labels" in result.stderr
     figures = metrics(tmp_path)["test"]
     assert figures.keys() == SCORES
-    assert (figures["f1"], figures["per_type"].keys()) == (None, {"N", "X"})
+    assert (figures["metric"], figures["f1"], figures["per_type"].keys()) == ("accuracy", None, {"N", "X"})
     assert 0 < figures["accuracy"] <= 100
     assert re.fullmatch(r"Ada/[NX] left/[NX]\n", run("predict", tmp_path, given="Ada left")[1])
 

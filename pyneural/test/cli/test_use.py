@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -18,7 +19,8 @@ from pyneural.components import Dense
 from pyneural.layers import Sequential
 from pyneural.losses import Softmax
 from pyneural.network import Network
-from pyneural.tagging.corpus import read_columns
+from pyneural.tagging.corpus import Sentence, read_columns, write_columns
+from pyneural.tagging.schemes import convert
 from pyneural.test.cli.cases import COMMAND, SMALL, call, files, invoke, metrics, run
 
 
@@ -32,6 +34,78 @@ def test_evaluate_prints_the_table_and_agrees_with_the_figures(data: Path, model
     assert lines[1] == f"accuracy: {scores['accuracy']:6.2f}%; {rates.format(**scores)}"
     per_type = [f"{name:>17}: {rates.format(**its)}  {its['predicted']}" for name, its in scores["per_type"].items()]
     assert lines[2:] == per_type
+
+
+@pytest.fixture
+def mistaken(tmp_path: Path) -> Path:
+    """Gold columns of which the model will find the first three chunks otherwise."""
+    return bad(
+        tmp_path / "mistaken",
+        "Ada B-LOC\nleft O\nOslo B-LOC\n.\tO\n\nBo B-PER\nsaw I-PER\nNew B-LOC\nYork I-LOC\n.\tO\n\nCy O\nsaw O\n",
+    )
+
+
+def test_evaluate_lists_errors_and_confusion(model: Path, mistaken: Path) -> None:
+    scores = invoke("evaluate", model, mistaken).stdout
+    confusion = (
+        "gold in rows, predicted in columns:\n"
+        "          LOC  PER  none  boundary\n"
+        "     LOC    2    1     0         0\n"
+        "     PER    0    0     0         1\n"
+        "    none    0    1\n"
+        "boundary    0    1\n"
+    )
+    listed = (
+        "errors: 3; sentences counted from 1; gold in [ ], predicted in { }\n"
+        "\n"
+        "boundary: 1 (PER 1)\n"
+        "  2   PER → PER  [{Bo} saw] New York .\n"
+        "\n"
+        "spurious: 1 (PER 1)\n"
+        "  3  none → PER  {Cy} saw\n"
+        "\n"
+        "type: 1 (LOC → PER 1)\n"
+        "  1   LOC → PER  [Ada] left Oslo .\n"
+    )
+    assert invoke("evaluate", model, mistaken, "--errors").stdout == f"{scores}\n{listed}"
+    assert invoke("evaluate", model, mistaken, "--confusion").stdout == f"{scores}\n{confusion}"
+    both = run("evaluate", model, mistaken, "--errors", "--confusion")
+    assert both == (0, f"{scores}\n{confusion}\n{listed}", "")
+
+
+def test_evaluate_as_json(data: Path, model: Path, mistaken: Path) -> None:
+    test = json.loads(invoke("evaluate", model, data / "test.conll", "--json").stdout)
+    assert test == metrics(model)["test"]
+    found = json.loads(run("evaluate", model, mistaken, "--json", "--errors", "--confusion")[1])
+    assert found.keys() == {*test, "errors", "confusion"}
+    assert found["confusion"]["missed"] == {}
+    assert found["confusion"]["boundary"] == {"PER": {"PER": 1}}
+    assert [(error["sentence"], error["kind"]) for error in found["errors"]] == [
+        (0, "type"),
+        (1, "boundary"),
+        (2, "spurious"),
+    ]
+
+
+def test_evaluate_in_another_scheme(model: Path, mistaken: Path, tmp_path: Path) -> None:
+    """The model speaks IOB2; what is scored and listed is chunks."""
+    corpus = read_columns(mistaken)
+    write_columns(tmp_path / "iobes", [Sentence(words, convert(tags, "IOB2", "IOBES")) for words, tags in corpus])
+    for options in ([], ["--errors"], ["--json", "--errors", "--confusion"]):
+        here, there = (invoke("evaluate", model, path, *options).stdout for path in (mistaken, tmp_path / "iobes"))
+        assert here == there
+
+
+def test_evaluate_plain_labels(data: Path, tmp_path: Path) -> None:
+    invoke("train", *files(data, "plain"), "--out", tmp_path, "--hidden", 16, "--epochs", 8, "--rate", 0.02)
+    gold = bad(tmp_path / "gold", "Ada N\nsaw X\nOslo X\n")
+    found = invoke("evaluate", tmp_path, gold, "--confusion", "--errors").stdout
+    assert "accuracy:  66.67%" in found
+    assert "gold → predicted, the most frequent:\n      1  X → N\n" in found
+    assert found.endswith("\nX → N: 1\n  1  X → N  Oslo  Ada saw [Oslo]\n")
+    figures = json.loads(invoke("evaluate", tmp_path, gold, "--json", "--confusion").stdout)
+    assert figures["metric"] == "accuracy"
+    assert figures["confusion"] == {"exact": {"N": {"N": 1}, "X": {"N": 1, "X": 1}}}
 
 
 def test_predict_text(data: Path, model: Path, tmp_path: Path) -> None:

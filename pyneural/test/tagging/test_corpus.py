@@ -87,6 +87,42 @@ def test_words_alone(tmp_path: Path) -> None:
     assert corpus.tags == [[], []]
 
 
+def test_feature_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, "-DOCSTART- -X- O O\n\nthe DT NP B\ncat NN NP I\n\nsat VB VP O\n")
+    corpus = read_columns(path, feature_columns=(2, -3))
+    assert list(corpus) == [(["the", "cat"], ["B", "I"]), (["sat"], ["O"])]
+    assert corpus.features == [(["NP", "NP"], ["DT", "NN"]), (["VP"], ["VB"])]
+    assert read_columns(path, tag_column=None, feature_columns=[-1]).features == [(["B", "I"],), (["O"],)]
+    assert read_columns(path).features == [(), ()]
+
+
+def test_features_fit_their_sentences() -> None:
+    sentences = [Sentence(["a", "b"], []), Sentence(["c"], [])]
+    assert Corpus(sentences).features == [(), ()]
+    assert Corpus(sentences, features=[[["x", "y"]], [["z"]]]).features == [(["x", "y"],), (["z"],)]
+    for features in ([[["x", "y"]]], [[["x"]], [["z"]]], [[["x", "y"]], []], [[["x", "y"]], [["z"], ["z"]]]):
+        with pytest.raises(ValueError, match="features: expected equally many columns for each sentence"):
+            Corpus(sentences, features=features)
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "message"),
+    [
+        ("a X O\n", (2,), r":1: too few columns: tag and feature are both column 2, as the line has 3$"),
+        ("a X O\n", (1, 3), r":1: too few columns: the feature is column 3, but the line has 3$"),
+        ("a X O\n", (0,), r":1: column 0 is asked for twice, as word and as feature$"),
+        ("a X O\n", (-1,), r":1: column -1 is asked for twice, as tag and as feature$"),
+        ("a X O\n", (1, 1), r":1: column 1 is asked for twice, as feature and as feature$"),
+        ("a X O\n", (1, -2), r":1: too few columns: feature and feature are both column 1, as the line has 3$"),
+        ("a\tX\tO\nb\t\tO\n", (1,), r":2: empty feature \(column 1\): 'b\\t\\tO'$"),
+        ("a X O\nb O\n", (1,), r":2: expected 3 columns, as in line 1, but found 2: 'b O'$"),
+    ],
+)
+def test_errors_of_feature_columns(tmp_path: Path, content: str, columns: tuple[int, ...], message: str) -> None:
+    with pytest.raises(CorpusError, match="corpus.conll" + message):
+        read_columns(written(tmp_path, content), feature_columns=columns)
+
+
 def test_only_blanks_and_tabs_are_white_space(tmp_path: Path) -> None:
     odd = ["\u00a0", "a\u2028b", "\u0085", "\x1c", "\u200b", "#", "c\x0bd", "\ufeff", "New York"]
     path = written(tmp_path, "".join(f"{word}\tO\n" for word in ["#", *odd]))
@@ -123,6 +159,7 @@ def test_document_that_is_not_marked_at_the_start(tmp_path: Path) -> None:
         ("a O\n", (-3, 1), r":1: too few columns: the word is column -3, but the line has 2$"),
         ("a\n", (0, -1), r":1: too few columns: word and tag are both column 0, as the line has 1;"),
         ("a X O\n", (1, -2), r":1: too few columns: word and tag are both column 1"),
+        ("a X O\n", (1, 1), r":1: column 1 is asked for twice, as word and as tag$"),
         ("", (0, -1), r"corpus.conll: the corpus is empty: expected at least one sentence$"),
         ("\n \t\n\r\n", (0, -1), r": the corpus is empty"),
         ("-DOCSTART- O\n\n", (0, -1), r": the corpus is empty"),
@@ -173,6 +210,14 @@ def test_corpus_error_is_a_value_error() -> None:
 def test_columns_must_be_integers(tmp_path: Path, columns: tuple[int, int], name: str) -> None:
     with pytest.raises(TypeError, match=f"{name}: expected an integer, but got"):
         read_columns(written(tmp_path, TWO_SENTENCES), *columns)
+
+
+@pytest.mark.parametrize("columns", [(True,), ("1",), (1, 0.0), "12"])
+def test_feature_columns_must_be_integers(tmp_path: Path, columns: tuple[int, ...]) -> None:
+    with pytest.raises(TypeError, match=r"feature_columns: expected integers, but got .* \(bool|str|float\)"):
+        read_columns(written(tmp_path, TWO_SENTENCES), feature_columns=columns)
+    with pytest.raises(TypeError, match="feature_columns: expected a sequence of integers, but got 1"):
+        read_columns(written(tmp_path, TWO_SENTENCES), feature_columns=1)  # type: ignore[arg-type]
 
 
 def test_write_to_a_stream() -> None:

@@ -153,6 +153,7 @@ def test_recognises_what_tags_of_writes(scheme: str) -> None:
         ([["O", "I-A", "B-A"]], "IOB1"),
         ([["I-A", "I-A"]], "IOB1"),
         ([["S-A", "O"]], "IOBES"),
+        ([["[-A", "O", "]-B"]], "IOBES"),
         ([["I-A", "E-A"]], "IOBES"),
         ([["B-A"] * 3, ["B-A", "I-A", "O", "I-A"]], "IOB2"),  # one token of noise
         ([["I-A", "O"]] * 9 + [["B-A", "O"]], "IOB1"),

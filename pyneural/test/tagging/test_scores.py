@@ -101,9 +101,11 @@ def test_chunk_tags_as_plain_labels() -> None:
 def test_as_dict_survives_json(scheme: str | None) -> None:
     scores = score(GOLD, PREDICTED, scheme)
     plain = scores.as_dict()
-    assert list(plain) == ["f1", "precision", "recall", "accuracy", "per_type"]
+    assert list(plain) == ["metric", "f1", "precision", "recall", "accuracy", "per_type"]
     assert json.loads(json.dumps(plain)) == plain
     assert (plain["f1"], plain["accuracy"]) == (scores.f1, scores.accuracy)
+    assert plain["metric"] == scores.metric == ("f1" if scheme else "accuracy")
+    assert plain[scores.metric] == scores.main
     for name, type_scores in scores.per_type.items():
         assert TypeScores(**plain["per_type"][name]) == type_scores
 
