@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from pyneural.batches import Distinct
 from pyneural.components.dropout import RandomLayer
 from pyneural.components.recurrent import Recurrent
 from pyneural.neural_layer import Layer, Loss, Parameter, Region
-from pyneural.packing import Batch, Gathered, Packed, pack, steps_of, unpack
+from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, steps_of, unpack
 from pyneural.profiling import Machine, Profile, profile
 
 Array = NDArray[np.floating]
@@ -280,6 +281,8 @@ class Network(Layer):
             return Packed(self._typed(inputs.rows), inputs.steps)
         if isinstance(inputs, tuple):
             return self._pack_together(inputs)
+        if isinstance(inputs, Ragged | Distinct):
+            return self.pack(inputs.take(np.arange(len(inputs)), Steps(inputs.lengths)))
         packed = pack(inputs)
         return Packed(self._typed(packed.rows), packed.steps)
 

@@ -116,7 +116,19 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dev", type=FILE, required=True, help="CoNLL columns that choose the best epoch.")
 @click.option("--test", type=FILE, help="CoNLL columns, scored once at the end.")
 @click.option("--out", type=FILE, required=True, help=f"Folder for {MODEL} and {METRICS}.")
-@click.option("--embeddings", help="Word vectors: a GloVe or word2vec text file (.gz too), or glove-6b-50d.")
+@click.option(
+    "--embeddings",
+    multiple=True,
+    help="Word vectors: glove-6b-50d, or a file of GloVe's, word2vec's (.bin, .gz), NumPy's or safetensors' form; side "
+    "by side where given again.",
+)
+@click.option(
+    "--vocabulary",
+    type=click.IntRange(min=0),
+    default=Experiment.vocabulary,
+    show_default=True,
+    help="Frequent words of the vectors to keep in the model, which then needs the vectors less.",
+)
 @click.option("--cell", type=click.Choice(sorted(CELLS)), default="gru", show_default=True)
 @click.option("--hidden", type=AT_LEAST_1, default=100, show_default=True, help="Units of each direction.")
 @click.option("--layers", type=AT_LEAST_1, default=1, show_default=True, help="Bidirectional layers, one on the other.")
@@ -138,6 +150,20 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
     default=10,
     show_default=True,
     help="Epochs without a better dev score before stopping.",
+)
+@click.option(
+    "--averaging",
+    type=click.FloatRange(0, 1e6),
+    default=Experiment.averaging,
+    show_default=True,
+    help="Epochs over which weights are averaged; 0 for none.",
+)
+@click.option(
+    "--feature-column",
+    "feature_columns",
+    type=int,
+    multiple=True,
+    help="A further column to learn from, as parts of speech; may be repeated.",
 )
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Of all that is drawn at random.")
 @THREADS

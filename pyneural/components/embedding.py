@@ -45,6 +45,25 @@ class Embedding(Layer):
 
     def prepare(self) -> None:
         self._seen = np.zeros(self.vocabulary if self.table.trainable else 0, dtype=bool)
+        self._further: Array | None = None
+
+    def know(self, vectors: Array | None) -> None:
+        """Further vectors (n, dim), for inference alone and no part of the network: those of the ids from `vocabulary`
+        on. None for no such."""
+        if vectors is not None and (vectors.ndim != 2 or vectors.shape[1] != self.dim_out):
+            raise ValueError(f"vectors: expected shape (n, {self.dim_out}), got {vectors.shape}")
+        self._further = vectors
+
+    def predict(self, ids: Integers) -> Array:
+        beyond = () if self._further is None else np.flatnonzero(ids >= self.vocabulary)
+        if not len(beyond):
+            return self.forward(ids)
+        assert self._further is not None
+        inside = ids.copy()
+        inside[beyond] = 0
+        y = self.forward(inside)
+        y[beyond] = self._further[ids[beyond] - self.vocabulary]
+        return y
 
     def forward(self, ids: Integers) -> Array:
         if not len(ids):

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -26,11 +25,10 @@ from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import recognise
 from pyneural.tagging.scores import Scores
 from pyneural.tagging.tagger import Tagger
-from pyneural.tagging.vectors import Vectors, read_vectors
+from pyneural.tagging.vectors import read_each
 from pyneural.training import fit
 
 logger = logging.getLogger("pyneural")
-FREQUENT = 100_000  # of a table of vectors sorted by frequency, those kept beside the words of the files at hand
 METRICS = "metrics.json"
 
 
@@ -38,6 +36,10 @@ METRICS = "metrics.json"
 class Experiment:
     """What to train, on what, for how long.
 
+    embeddings: names or files of word vectors (`read_vectors`), side by side where there are several
+    vocabulary: so many of the most frequent words of the vectors are kept in the model beside those of the training
+        part; others are looked up in the vectors, where these are at hand when the model is used
+    averaging: epochs that the running average of the weights goes back, which is the model; 0 for the last weights
     threads, precision: how to compute: `Threads(n)`, and the precision of matrix products as in `Network.allocate`
     """
 
@@ -45,17 +47,20 @@ class Experiment:
     dev: Path
     out: Path
     test: Path | None = None
-    embeddings: str | None = None
+    embeddings: tuple[str, ...] = ()
+    vocabulary: int = 0
     options: Options = field(default_factory=Options)
     epochs: int = 30
     batch_size: int = 16
     rate: float = 3e-3
     patience: int = 10
+    averaging: float = 1.0
     seed: int = 1
     threads: int = 1
     precision: str = "full"
     word_column: int = 0
     tag_column: int = -1
+    feature_columns: tuple[int, ...] = ()
 
     def run(
         self,
@@ -77,10 +82,11 @@ class Experiment:
         for corpus in corpora.values():
             logger.info("%s: %d sentences, %d tokens", corpus.path, len(corpus), corpus.token_count)
         self._check_out()
-        vectors = self._vectors(corpora)
+        vectors = read_each(self.embeddings)
         tagger = Tagger.for_corpus(
             corpora["train"], self.options, vectors=vectors, seed=self.seed, precision=self.precision
         )
+        tagger.sources = list(self.embeddings)
         logger.info(
             "tags: %s; %d labels inside; %d words; %d parameters",
             tagger.scheme or "plain labels",
@@ -106,12 +112,15 @@ class Experiment:
             self.epochs,
             report_every=report_every,
             evaluate=lambda _: tagger.evaluate(dev).main,
+            averaging=self.averaging,
             patience=self.patience,
             checkpoints=checkpoints,
             resume=resume,
             callbacks=callbacks,
             parallel=Threads(self.threads) if self.threads > 1 else None,
         )
+        if vectors is not None and self.vocabulary:
+            tagger = tagger.extended(vectors.words[: self.vocabulary])
         scores = {"dev": tagger.evaluate(dev)}
         tagger.save(self.out, seed=self.seed)
         figures: dict[str, Any] = {
@@ -148,7 +157,9 @@ class Experiment:
             "batch-size": self.batch_size,
             "rate": self.rate,
             "precision": self.precision,
-            "embeddings": self.embeddings,
+            "embeddings": list(self.embeddings),
+            "averaging": self.averaging,
+            "feature-columns": list(self.feature_columns),
             "words known": _digest(tagger.vocabulary.words),
             "train": _digest(list(corpora["train"])),
             "dev": _digest(list(corpora["dev"])),
@@ -177,22 +188,7 @@ class Experiment:
             raise ValueError(f"{path}: a run is resumed as it was started; what differs: {', '.join(changed)}")
 
     def _read(self, path: Path) -> Corpus:
-        return read_columns(path, self.word_column, self.tag_column)
-
-    def _vectors(self, corpora: dict[str, Corpus]) -> Vectors | None:
-        """The vectors of the words to train and tune on, and of the most frequent others. Not of the test part's: what
-        is trained must not depend on it."""
-        if self.embeddings is None:
-            return None
-        table = read_vectors(self.embeddings)
-        at_hand = {word for part in ("train", "dev") for words in corpora[part].words for word in words}
-        at_hand |= {word.lower() for word in at_hand}
-        frequent = set(islice(table.words, FREQUENT))
-        kept = [row for row, word in enumerate(table.words) if word in frequent or word in at_hand]
-        covered = at_hand.intersection(table.words)
-        logger.info("%s: %d vectors of %d numbers, %d of them for words at hand", self.embeddings, len(kept),
-                    table.matrix.shape[1], len(covered))  # fmt: skip
-        return Vectors([table.words[row] for row in kept], table.matrix[kept])
+        return read_columns(path, self.word_column, self.tag_column, feature_columns=self.feature_columns)
 
 
 def versions() -> dict[str, str]:

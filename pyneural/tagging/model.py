@@ -16,6 +16,7 @@ from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequen
 from pyneural.losses import Crf, Softmax
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
+from pyneural.tagging.features import Features
 from pyneural.tagging.vocabulary import SHAPES
 
 CELLS: dict[str, type[Recurrent]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}
@@ -30,7 +31,8 @@ class Options:
     chars: how characters are read: "rnn" (the cell in both directions), "cnn" or "none"
     char_dim, char_hidden: of a character's embedding; of the word that is made of them, each direction
     loss: "crf" or "softmax"
-    word_dim: of word embeddings where no vectors are given
+    word_dim: of word embeddings where no vectors are given; shape_dim, column_dim: of those of a word's shape, and of
+        what a further column of the data says of it
     tune: pretrained vectors are trained on; otherwise they stay as they are
     dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once
     """
@@ -44,6 +46,7 @@ class Options:
     loss: str = "crf"
     word_dim: int = 100
     shape_dim: int = 10
+    column_dim: int = 20
     tune: bool = True
     dropout: float = 0.4
     word_dropout: float = 0.5
@@ -52,32 +55,35 @@ class Options:
         for name, known in (("cell", tuple(CELLS)), ("chars", CHARS), ("loss", ("crf", "softmax"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
-        for name in ("hidden", "layers", "word_dim", "shape_dim", "char_dim", "char_hidden"):
+        for name in ("hidden", "layers", "word_dim", "shape_dim", "column_dim", "char_dim", "char_hidden"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
 
-def network(options: Options, words: int, substitutes: NDArray[np.int64], characters: int, labels: int) -> Network:
-    """For so many words, characters and labels. substitutes: as of `WordDropout`."""
+def network(options: Options, features: Features, labels: int, substitutes: NDArray[np.int64]) -> Network:
+    """For so many labels. substitutes: as of `WordDropout`."""
     bound = float(np.sqrt(3 / options.word_dim))
     branches: dict[str, Layer] = {
         "words": Sequential(
             WordDropout(options.word_dropout, substitutes),
-            Embedding(words, options.word_dim, init=Uniform(bound), trainable=options.tune),
+            Embedding(len(features.vocabulary), options.word_dim, init=Uniform(bound), trainable=options.tune),
         ),
         "shapes": Embedding(len(SHAPES), options.shape_dim, init=Uniform(bound)),
     }
     width = options.word_dim + options.shape_dim
     cell = CELLS[options.cell]
-    if options.chars != "none":
+    if features.alphabet is not None:
         size, hidden = options.char_dim, options.char_hidden
         branches["characters"] = Gather(
             Sequential(
-                Embedding(characters, size, init=Uniform(float(np.sqrt(3 / size)))),
+                Embedding(len(features.alphabet), size, init=Uniform(float(np.sqrt(3 / size)))),
                 LastStep(Bidirectional(cell(size, hidden), cell(size, hidden))),
             )
         )
         width += 2 * hidden
+    for place, values in enumerate(features.columns):
+        branches[f"column{place}"] = Embedding(len(values) + 1, options.column_dim, init=Uniform(bound))
+        width += options.column_dim
     layers: list[Layer] = [Concatenate(**branches)]
     for _ in range(options.layers):
         layers += [

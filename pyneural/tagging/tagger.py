@@ -1,27 +1,30 @@
 """The sequence tagger: from words to tags, trained, saved, loaded, used."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyneural import safetensors
-from pyneural.batches import Batches, take
+from pyneural.batches import Batches
 from pyneural.checkpoint import fill, read_metadata, save_model
+from pyneural.components import Embedding
 from pyneural.network import check_precision
-from pyneural.packing import Ragged, Steps
+from pyneural.packing import Ragged
 from pyneural.safetensors import FormatError
 from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.features import Alphabet, Features
 from pyneural.tagging.model import Options, network
 from pyneural.tagging.schemes import SCHEMES, convert, recognise
 from pyneural.tagging.scores import Scores, score
-from pyneural.tagging.vectors import Vectors
+from pyneural.tagging.vectors import Vectors, VectorsError, read_each
 from pyneural.tagging.vocabulary import Vocabulary
 
+logger = logging.getLogger("pyneural")
 MODEL = "model.safetensors"
 
 
@@ -38,31 +41,25 @@ class Tagger:
     def __init__(
         self,
         options: Options,
-        vocabulary: Vocabulary,
-        alphabet: Alphabet | None,
+        features: Features,
         labels: Sequence[str],
         scheme: str | None,
         *,
-        vectors: Vectors | None = None,
         substitutes: NDArray[np.int64] | None = None,
         seed: int = 1,
         precision: str = "full",
+        values: NDArray[np.floating] | None = None,
     ) -> None:
         if not labels:
             raise ValueError("labels: expected at least one")
-        self.options, self.vocabulary, self.alphabet = options, vocabulary, alphabet
-        self.labels, self.scheme = list(labels), scheme
+        self.options, self.features, self.labels, self.scheme = options, features, list(labels), scheme
         self.label_ids = {label: number for number, label in enumerate(self.labels)}
-        self.features = Features(vocabulary, alphabet)
-        self.network = network(
-            options,
-            len(vocabulary),
-            np.arange(len(vocabulary)) if substitutes is None else substitutes,
-            0 if alphabet is None else len(alphabet),
-            len(self.labels),
-        ).allocate(seed=seed, precision=precision)
-        if vectors is not None:
-            self._place(vectors)
+        if substitutes is None:
+            substitutes = np.arange(len(features.vocabulary))
+        self.network = network(options, features, len(self.labels), substitutes)
+        self.network.allocate(seed=seed, precision=precision, values=values)
+        self.sources: list[str] = []
+        """the names or files of the vectors it was trained with"""
 
     @classmethod
     def for_corpus(
@@ -74,40 +71,82 @@ class Tagger:
         seed: int = 1,
         precision: str = "full",
     ) -> "Tagger":
-        """An untrained tagger for the words and tags of a training corpus."""
+        """An untrained tagger for the words, the tags and the further columns of a training corpus. Words that it has
+        not are known by `vectors`."""
         scheme = recognise(corpus.tags)
-        vocabulary = Vocabulary.of(corpus.words, vectors.words if vectors else ())
+        vocabulary = Vocabulary.of(corpus.words, vectors.rows if vectors else {})
+        alphabet = None
+        if options.chars != "none":
+            alphabet = Alphabet.of(word for words in corpus.words for word in words)
+        columns = [
+            sorted({value for sentence in corpus.features for value in sentence[place]})
+            for place in range(len(corpus.features[0]))
+        ]
         inner = [convert(tags, scheme, cls.INNER) if scheme else tags for tags in corpus.tags]
         labels = sorted({tag for tags in inner for tag in tags})
         if scheme:  # all tags of every type: unseen ones may come in decoding, and the order does not depend on luck
             types = sorted({label.partition("-")[2] for label in labels if label != "O"})
             labels = ["O"] + [f"{prefix}-{kind}" if kind else prefix for kind in types for prefix in "BIES"]
         if vectors is not None:
-            options = Options(**asdict(options) | {"word_dim": vectors.matrix.shape[1]})
-        substitutes = vocabulary.substitutes(corpus.words)
-        return cls(
+            options = replace(options, word_dim=vectors.dim)
+        tagger = cls(
             options,
-            vocabulary,
-            None if options.chars == "none" else Alphabet.of(word for words in corpus.words for word in words),
+            Features(vocabulary, alphabet, columns),
             labels,
             scheme,
-            vectors=vectors,
-            substitutes=substitutes,
+            substitutes=vocabulary.substitutes(corpus.words),
             seed=seed,
             precision=precision,
         )
+        if vectors is not None:
+            tagger._place(vectors)
+            tagger.know(vectors)
+        return tagger
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.features.vocabulary
+
+    @property
+    def _embedding(self) -> Embedding:
+        """Of words."""
+        return self.network.body.layers[0].branches["words"].layers[1]  # type: ignore[attr-defined, no-any-return]
 
     def _place(self, vectors: Vectors) -> None:
-        """The pretrained vectors as the start of the word embeddings; a word that has none in its own case starts
-        with that of its lower case."""
-        table = next(s.parameter.value for s in self.network.slots if s.name.endswith("words.layers.1.table"))
-        rows = {word: row for row, word in enumerate(vectors.words)}
-        found = [(number, rows.get(word, rows.get(word.lower()))) for word, number in self.vocabulary.ids.items()]
-        places = np.array([(number, row) for number, row in found if row is not None], dtype=np.int64).reshape(-1, 2)
-        matrix = vectors.matrix[places[:, 1]]
-        # words without a vector start at the spread of those that have one
-        table *= float(matrix.std()) / float(table.std())
-        table[places[:, 0]] = matrix
+        """The pretrained vectors as the start of the word embeddings."""
+        table = self._embedding.table.value
+        rows = vectors.rows_of(self.vocabulary.words)
+        found = np.flatnonzero(rows >= 0)
+        if not len(found):
+            return
+        matrix = vectors.matrix[rows[found]]
+        table *= float(matrix.std()) / float(table.std())  # words without a vector start at the spread of the others
+        table[found] = matrix
+
+    # ---- words beyond the vocabulary
+
+    def know(self, vectors: Vectors | None) -> None:
+        """Looks up in this table the words that are not in its vocabulary; they are no part of the model."""
+        self._embedding.know(None if vectors is None else vectors.matrix)
+        self.features.vectors = vectors
+
+    def extended(self, words: Iterable[str]) -> "Tagger":
+        """The same tagger with these words in its own vocabulary, where the table that it knows (see `know`) has them:
+        a model that needs no table beside it."""
+        vectors, options = self.features.vectors, self.options
+        if vectors is None:
+            raise ValueError("extended: expected a tagger that knows a table of vectors; call know(vectors)")
+        new = [word for word in dict.fromkeys(words) if word in vectors.rows and word not in self.vocabulary.ids]
+        features = Features(Vocabulary([*self.vocabulary.words, *new]), self.features.alphabet, self.features.columns)
+        more = options.word_dim * len(new)
+        room = np.empty(len(self.network.values) + more, dtype=self.network.dtype)
+        tagger = Tagger(options, features, self.labels, self.scheme, precision=self.network.precision, values=room)
+        for old, slot in zip(self.network.slots, tagger.network.slots, strict=True):
+            slot.parameter.value[: old.parameter.shape[0]] = old.parameter.value
+        tagger._embedding.table.value[len(self.vocabulary) :] = vectors.take(new)
+        tagger.sources = self.sources
+        tagger.know(vectors)
+        return tagger
 
     # ---- data
 
@@ -118,12 +157,21 @@ class Tagger:
         if unknown:
             raise ValueError(f"{corpus.path}: has tags that the tagger does not know: {', '.join(unknown)}")
         targets = Ragged.of([[self.label_ids[tag] for tag in tags] for tags in inner], dtype=np.int64)
-        return Batches(self.features(corpus.words), targets, size, seed=seed)
+        return Batches(self.features(corpus.words, corpus.features), targets, size, seed=seed)
 
     # ---- use
 
-    def tag(self, sentences: Sequence[Sequence[str]], *, batch_size: int = 64) -> list[list[str]]:
-        """The tags of each sentence (a list of words), in the user's scheme."""
+    def tag(
+        self,
+        sentences: Sequence[Sequence[str]],
+        further: Sequence[Sequence[Sequence[str]]] = (),
+        *,
+        batch_size: int = 64,
+    ) -> list[list[str]]:
+        """The tags of each sentence (a list of words), in the user's scheme.
+
+        further: what the columns beside the words say, where the tagger was trained with such: see `Corpus.features`
+        """
         text = next((words for words in sentences if isinstance(words, str)), None)
         if text is not None:
             raise TypeError(f"sentences: expected a list of words for each, got the text {text[:40]!r}")
@@ -131,9 +179,8 @@ class Tagger:
         answers: list[list[str]] = [[] for _ in sentences]
         for start in range(0, len(sentences), batch_size):
             chosen = by_length[start : start + batch_size]
-            some = self.features([sentences[i] for i in chosen])
-            packed = take(some, np.arange(len(chosen)), Steps(some.words.lengths))
-            for i, numbers in zip(chosen, self.network.predict(packed), strict=True):
+            some = self.features([sentences[i] for i in chosen], [further[i] for i in chosen] if further else ())
+            for i, numbers in zip(chosen, self.network.predict(some), strict=True):
                 tags = [self.labels[number] for number in numbers]
                 answers[i] = convert(tags, self.INNER, self.scheme) if self.scheme else tags
         return answers
@@ -147,7 +194,7 @@ class Tagger:
         gold, scheme = corpus.tags, recognise(corpus.tags)
         if self.scheme and scheme and scheme != self.scheme:
             gold = [convert(tags, scheme, self.scheme) for tags in gold]
-        return score(gold, self.tag(corpus.words) if predicted is None else predicted, self.scheme)
+        return score(gold, self.tag(corpus.words, corpus.features) if predicted is None else predicted, self.scheme)
 
     def unseen(self, corpus: Corpus) -> list[str]:
         """The labels, or types of chunks, of a tagged corpus that the tagger never gives.
@@ -169,18 +216,31 @@ class Tagger:
     def save(self, folder: Path | str, **described: Any) -> None:
         """Writes the model to the folder."""
         Path(folder).mkdir(parents=True, exist_ok=True)
+        alphabet = self.features.alphabet
         save_model(
             self.network,
             Path(folder) / MODEL,
             extra={"vocabulary.words": self.vocabulary.as_tensor()}
-            | ({} if self.alphabet is None else {"vocabulary.characters": self.alphabet.as_tensor()}),
-            tagger={"options": asdict(self.options), "labels": self.labels, "scheme": self.scheme},
+            | ({} if alphabet is None else {"vocabulary.characters": alphabet.as_tensor()}),
+            tagger={
+                "options": asdict(self.options),
+                "labels": self.labels,
+                "scheme": self.scheme,
+                "columns": self.features.columns,
+                "embeddings": self.sources,
+            },
             **described,
         )
 
     @classmethod
-    def load(cls, folder: Path | str, *, precision: str = "full") -> "Tagger":
-        """Reads a model from the folder. Raises FormatError or FileNotFoundError where there is none."""
+    def load(
+        cls, folder: Path | str, *, precision: str = "full", vectors: Vectors | Literal["recorded"] | None = "recorded"
+    ) -> "Tagger":
+        """Reads a model from the folder. Raises FormatError or FileNotFoundError where there is none.
+
+        vectors: for words beyond the model's own; by default those that it was trained with, where they are at hand (a
+            warning is logged where they are not), None for none
+        """
         check_precision(precision)
         path = Path(folder) / MODEL
         if not Path(folder).is_dir():
@@ -190,16 +250,18 @@ class Tagger:
         tensors, metadata = safetensors.read(path)
         described = read_metadata(path, metadata, "model")
         try:
-            options, labels = Options(**described["tagger"]["options"]), described["tagger"]["labels"]
-            vocabulary = Vocabulary.from_tensor(tensors.pop("vocabulary.words"))
-            characters = tensors.pop("vocabulary.characters", None)
-            alphabet = None if characters is None else Alphabet.from_tensor(characters)
-            if (alphabet is None) is not (options.chars == "none"):
-                raise ValueError("characters: expected an alphabet where they are read, and only there")
-            scheme = described["tagger"]["scheme"]
+            parts = described["tagger"]
+            options, labels, scheme = Options(**parts["options"]), parts["labels"], parts["scheme"]
+            words, characters = tensors.pop("vocabulary.words"), tensors.pop("vocabulary.characters", None)
             _check_labels(labels, scheme)
             _check_size(options, tensors)
-            tagger = cls(options, vocabulary, alphabet, labels, scheme, precision=precision)
+            if (characters is None) is not (options.chars == "none"):
+                raise ValueError("characters: expected an alphabet where they are read, and only there")
+            alphabet = None if characters is None else Alphabet.from_tensor(characters)
+            features = Features(Vocabulary.from_tensor(words), alphabet, parts["columns"])
+            room = np.empty(sum(tensor.size for tensor in tensors.values()), dtype=np.float32)
+            tagger = cls(options, features, labels, scheme, precision=precision, values=room)
+            tagger.sources = [str(source) for source in parts["embeddings"]]
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise FormatError(f"{path}: is not a tagger's model, or a damaged one: {error!r}") from error
         if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:
@@ -207,6 +269,13 @@ class Tagger:
                 f"{path}: is not a tagger's model, or a damaged one: no use for {', '.join(sorted(unused))}"
             )
         fill(tagger.network, tensors, path)
+        if vectors != "recorded":
+            tagger.know(vectors)
+        elif tagger.sources:
+            try:
+                tagger.know(read_each(tagger.sources))
+            except VectorsError as error:
+                logger.warning("%s; words that the model does not hold are known by their spelling alone", error)
         return tagger
 
 

@@ -1,16 +1,20 @@
 """Words as numbers, and what stands for a word that has none.
 
-A word is looked up as it is, then in lower case. An unknown word is known by its signature: how it is written (capital
-first, all capitals, digits, hyphen, …) and a telling ending, so that "Verzhinsky" and "unwinding" are not the same
-unknown. Words seen once in training are now and then replaced by their signature, which is how signatures are learned.
+A word is looked up as it is, in lower case, and with its digits folded (`find`). An unknown word is known by its
+signature: whether it has digits, a hyphen, a telling ending, so that "Verzhinsky" and "unwinding" are not the same
+unknown. Words of training are now and then replaced by their signature, which is how
+signatures are learned.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pyneural.tagging.vectors import find, form_of
 
 Integers = NDArray[np.int64]
 ENDINGS = ("ing", "ed", "ly", "er", "ion", "ist", "ian", "ese", "ish", "an", "s", "y", "al", "ic", "ous", "a", "o", "i")
@@ -39,18 +43,18 @@ def shape(word: str) -> str:
 
 
 def signature(word: str) -> str:
-    """What stands for an unknown word: its shape, whether it has a hyphen, and its ending if that is telling.
+    """What stands for an unknown word: whether it is one, a hyphen in it, and its ending if that is telling. Capitals
+    are not in it: they are another column's (`shape`).
 
     >>> signature("Verzhinsky"), signature("unwinding"), signature("1996")
-    ('<Capital-y>', '<lower-ing>', '<digits>')
+    ('<lower-y>', '<lower-ing>', '<digits>')
     """
+    word = word.lower()
     form = shape(word)
-    if form not in ("lower", "Capital", "mixEd"):
+    if form != "lower":
         return f"<{form}>"
     hyphen = "-hyphen" if "-" in word else ""
-    ending = next(
-        (f"-{ending}" for ending in ENDINGS if len(word) > len(ending) + 2 and word.lower().endswith(ending)), ""
-    )
+    ending = next((f"-{ending}" for ending in ENDINGS if len(word) > len(ending) + 2 and word.endswith(ending)), "")
     return f"<{form}{hyphen}{ending}>"
 
 
@@ -72,26 +76,26 @@ class Vocabulary:
             raise ValueError(f"words: {broken!r} has a line end in it")
 
     @classmethod
-    def of(cls, sentences: Iterable[Sequence[str]], more: Iterable[str] = ()) -> "Vocabulary":
-        """The words of a training corpus, their signatures, and `more` words (those that have vectors)."""
+    def of(cls, sentences: Iterable[Sequence[str]], table: Mapping[str, int] = MappingProxyType({})) -> "Vocabulary":
+        """The words of a training corpus and their signatures. A word goes by the form under which a table of vectors
+        has it, so that "Rain" and "rain" are one where the table knows no capitals."""
         counts = Counter(word for sentence in sentences for word in sentence)
         known = dict.fromkeys([cls.UNKNOWN])
         known |= dict.fromkeys(sorted({signature(word) for word in counts}))
-        known |= dict.fromkeys(word for word, _ in counts.most_common())
-        known |= dict.fromkeys(more)
+        known |= dict.fromkeys(form_of(word, table) or word for word, _ in counts.most_common())
         return cls(list(known))
 
     def __len__(self) -> int:
         return len(self.words)
 
     def __getitem__(self, word: str) -> int:
-        """Its number: as it is, in lower case, by its signature, or the unknown."""
-        ids = self.ids
-        if (number := ids.get(word)) is not None:
-            return number
-        if (number := ids.get(word.lower())) is not None:
-            return number
-        return ids.get(signature(word), 0)
+        """Its number: as `find` finds it, by its signature, or the unknown."""
+        number = find(word, self.ids)
+        return self.stand_in(word) if number is None else number
+
+    def stand_in(self, word: str) -> int:
+        """The number of its signature, or of the unknown."""
+        return self.ids.get(signature(word), 0)
 
     def encode(self, words: Sequence[str]) -> Integers:
         """(T,)"""

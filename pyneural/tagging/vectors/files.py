@@ -4,7 +4,7 @@ Matrices in NumPy's form and in safetensors are mapped to memory: a row is read 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyneural import safetensors
 from pyneural.safetensors import FormatError
 from pyneural.tagging.vectors.streams import read_stream
-from pyneural.tagging.vectors.table import Vectors, VectorsError
+from pyneural.tagging.vectors.table import Vectors, VectorsError, concatenate
 
 
 def read_vectors(source: str | os.PathLike[str]) -> Vectors:
@@ -44,6 +44,12 @@ def read_vectors(source: str | os.PathLike[str]) -> Vectors:
     if head.startswith(b"PK\x03\x04"):
         raise VectorsError(f"{path}: is a zip archive; expected the file of word vectors inside")
     return read_stream(path)
+
+
+def read_each(sources: Sequence[str]) -> Vectors | None:
+    """The vectors of each source, side by side; None where there is none."""
+    tables = [read_vectors(source) for source in sources]
+    return tables[0] if len(tables) == 1 else concatenate(tables) if tables else None
 
 
 def write_vectors(path: str | os.PathLike[str], vectors: Vectors) -> None:

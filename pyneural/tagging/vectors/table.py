@@ -29,6 +29,11 @@ def find(word: str, rows: Mapping[str, int]) -> int | None:
     return row if row is not None else next((rows[form] for form in _folded(word) if form in rows), None)
 
 
+def form_of(word: str, rows: Mapping[str, int]) -> str | None:
+    """The form under which `find` finds it."""
+    return word if word in rows else next((form for form in _folded(word) if form in rows), None)
+
+
 def _folded(word: str) -> Iterator[str]:
     yield word.lower()
     if DIGIT.search(word):

@@ -260,7 +260,7 @@ def test_options_and_labels_are_checked() -> None:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Options(**wrong)
     with pytest.raises(ValueError, match="labels"):
-        Tagger(SMALL, Tagger.for_corpus(sentences(2), SMALL).vocabulary, None, [], None)
+        Tagger(SMALL, Tagger.for_corpus(sentences(2), SMALL).features, [], None)
 
 
 def test_words_read_without_tags_can_be_tagged(tagger: Tagger, tmp_path: Path) -> None:

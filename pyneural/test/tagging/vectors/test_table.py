@@ -7,8 +7,6 @@ import re
 import numpy as np
 import pytest
 
-from pyneural.tagging.corpus import Corpus, Sentence
-from pyneural.tagging.tagger import Options, Tagger
 from pyneural.tagging.vectors import Vectors, VectorsError, concatenate, find
 
 FORMS = ("McKay-19", "mckay-19", "McKay-00", "mckay-00", "McKay-##", "mckay-##")
@@ -115,17 +113,3 @@ def test_concatenated_tables_keep_what_words_reach() -> None:
     assert concatenate(tables, frequent=1).words == concatenate(tables, [], frequent=6).words
     with pytest.raises(ValueError, match="tables: expected at least one"):
         concatenate([])
-
-
-def test_vectors_start_the_embeddings_of_words_in_any_case() -> None:
-    known = Vectors(["oslo", "rain", "snow"], [[1, 2], [3, 4], [5, 7]])
-    tagger = Tagger.for_corpus(
-        Corpus([Sentence(["Oslo", "rain", "fog"], ["B-LOC", "O", "O"])]), Options(), vectors=known
-    )
-    assert tagger.options.word_dim == 2
-    values = next(slot.parameter.value for slot in tagger.network.slots if slot.name.endswith("words.layers.1.table"))
-    ids = tagger.vocabulary.ids
-    assert values[ids["Oslo"]].tolist() == [1, 2]
-    assert values[ids["rain"]].tolist() == [3, 4]
-    assert values[ids["snow"]].tolist() == [5, 7], "words of the table alone are known too"
-    assert np.isfinite(values).all()
