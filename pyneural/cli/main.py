@@ -21,11 +21,13 @@ from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns, write_columns
 from pyneural.tagging.errors import errors, report
 from pyneural.tagging.experiment import METRICS, Experiment
+from pyneural.tagging.files import MODEL
 from pyneural.tagging.model import CELLS, CHARS, Options
-from pyneural.tagging.tagger import MODEL, Tagger
+from pyneural.tagging.tagger import Tagger
 from pyneural.tagging.text import chunks_of, marked, words_of
 
 LINES_AT_ONCE = 1000
+MODEL_OPTIONS = ("cell", "hidden", "layers", "chars", "loss", "dropout", "feature_columns")
 PROGRESS_PER_EPOCH = 20
 EXAMPLES = 5
 
@@ -176,7 +178,7 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
     Tags in IOB1, IOB2 or IOBES are recognised; anything else is learned as plain labels (parts of speech).
     """
     started = time.perf_counter()
-    options = Options(**{name: given.pop(name) for name in ("cell", "hidden", "layers", "chars", "loss", "dropout")})
+    options = Options(**{name: given.pop(name) for name in MODEL_OPTIONS})
     experiment = Experiment(train=train_file, options=options, **given)
     try:
         _train(experiment, resume, started)
@@ -251,10 +253,10 @@ def evaluate(
     """Score the model in DIR on a FILE of CoNLL columns: F1 of chunks as the CoNLL scorer counts them, or the accuracy
     of plain labels."""
     tagger = Tagger.load(folder, precision=precision)
-    corpus = read_columns(file, word_column, tag_column)
+    corpus = read_columns(file, word_column, tag_column, feature_columns=tagger.options.feature_columns)
     if unseen := tagger.unseen(corpus):
         click.echo(f"{file}: {', '.join(unseen)} unknown to the model: will be missed", err=True)
-    predicted = tagger.tag(corpus.words)
+    predicted = tagger.tag(corpus.words, corpus.features)
     scores = tagger.evaluate(corpus, predicted)
     found = errors(corpus, predicted, tagger.scheme) if listed else []
     if as_json:
@@ -284,8 +286,9 @@ def predict(folder: Path, file: Path, form: str, word_column: int, precision: st
     tagger = Tagger.load(folder, precision=precision)
     if form == "conll":
         source = sys.stdin.buffer if str(file) == "-" else file
-        corpus = read_columns(source, word_column, None)
-        write_columns(sys.stdout, zip(corpus.words, tagger.tag(corpus.words), strict=True), documents=corpus.documents)
+        corpus = read_columns(source, word_column, None, feature_columns=tagger.options.feature_columns)
+        tags = tagger.tag(corpus.words, corpus.features)
+        write_columns(sys.stdout, zip(corpus.words, tags, strict=True), documents=corpus.documents)
         sys.stdout.flush()  # here, where a reader that has gone is no news
         return
     typed = str(file) == "-" and sys.stdin.isatty()

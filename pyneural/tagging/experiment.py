@@ -60,7 +60,6 @@ class Experiment:
     precision: str = "full"
     word_column: int = 0
     tag_column: int = -1
-    feature_columns: tuple[int, ...] = ()
 
     def run(
         self,
@@ -159,7 +158,6 @@ class Experiment:
             "precision": self.precision,
             "embeddings": list(self.embeddings),
             "averaging": self.averaging,
-            "feature-columns": list(self.feature_columns),
             "words known": _digest(tagger.vocabulary.words),
             "train": _digest(list(corpora["train"])),
             "dev": _digest(list(corpora["dev"])),
@@ -188,7 +186,7 @@ class Experiment:
             raise ValueError(f"{path}: a run is resumed as it was started; what differs: {', '.join(changed)}")
 
     def _read(self, path: Path) -> Corpus:
-        return read_columns(path, self.word_column, self.tag_column, feature_columns=self.feature_columns)
+        return read_columns(path, self.word_column, self.tag_column, feature_columns=self.options.feature_columns)
 
 
 def versions() -> dict[str, str]:

@@ -34,6 +34,7 @@ class Options:
     word_dim: of word embeddings where no vectors are given; shape_dim, column_dim: of those of a word's shape, and of
         what a further column of the data says of it
     tune: pretrained vectors are trained on; otherwise they stay as they are
+    feature_columns: where in its files the further columns stand that it learns from (parts of speech, chunks)
     dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once
     """
 
@@ -47,11 +48,13 @@ class Options:
     word_dim: int = 100
     shape_dim: int = 10
     column_dim: int = 20
+    feature_columns: tuple[int, ...] = ()
     tune: bool = True
     dropout: float = 0.4
     word_dropout: float = 0.5
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "feature_columns", tuple(self.feature_columns))
         for name, known in (("cell", tuple(CELLS)), ("chars", CHARS), ("loss", ("crf", "softmax"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")

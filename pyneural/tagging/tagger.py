@@ -2,30 +2,28 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyneural import safetensors
 from pyneural.batches import Batches
-from pyneural.checkpoint import fill, read_metadata, save_model
+from pyneural.checkpoint import fill
 from pyneural.components import Embedding
-from pyneural.network import check_precision
 from pyneural.packing import Ragged
 from pyneural.safetensors import FormatError
 from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.features import Alphabet, Features
+from pyneural.tagging.files import damaged, read_tagger, write_tagger
 from pyneural.tagging.model import Options, network
-from pyneural.tagging.schemes import SCHEMES, convert, recognise
+from pyneural.tagging.schemes import convert, recognise
 from pyneural.tagging.scores import Scores, score
 from pyneural.tagging.vectors import Vectors, VectorsError, read_each
 from pyneural.tagging.vocabulary import Vocabulary
 
 logger = logging.getLogger("pyneural")
-MODEL = "model.safetensors"
 
 
 class Tagger:
@@ -214,23 +212,8 @@ class Tagger:
     # ---- files
 
     def save(self, folder: Path | str, **described: Any) -> None:
-        """Writes the model to the folder."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        alphabet = self.features.alphabet
-        save_model(
-            self.network,
-            Path(folder) / MODEL,
-            extra={"vocabulary.words": self.vocabulary.as_tensor()}
-            | ({} if alphabet is None else {"vocabulary.characters": alphabet.as_tensor()}),
-            tagger={
-                "options": asdict(self.options),
-                "labels": self.labels,
-                "scheme": self.scheme,
-                "columns": self.features.columns,
-                "embeddings": self.sources,
-            },
-            **described,
-        )
+        """Writes the model to the folder; `described` goes to the file's header."""
+        write_tagger(self, Path(folder), described)
 
     @classmethod
     def load(
@@ -241,41 +224,23 @@ class Tagger:
         vectors: for words beyond the model's own; by default those that it was trained with, where they are at hand (a
             warning is logged where they are not), None for none
         """
-        check_precision(precision)
-        path = Path(folder) / MODEL
-        if not Path(folder).is_dir():
-            raise FormatError(f"{folder}: is no folder; expected one that holds a {MODEL}")
-        if not path.is_file():
-            raise FormatError(f"{folder}: is no model: it holds no {MODEL}")
-        tensors, metadata = safetensors.read(path)
-        described = read_metadata(path, metadata, "model")
-        try:
-            parts = described["tagger"]
-            options, labels, scheme = Options(**parts["options"]), parts["labels"], parts["scheme"]
-            words, characters = tensors.pop("vocabulary.words"), tensors.pop("vocabulary.characters", None)
-            _check_labels(labels, scheme)
-            _check_size(options, tensors)
-            if (characters is None) is not (options.chars == "none"):
-                raise ValueError("characters: expected an alphabet where they are read, and only there")
-            alphabet = None if characters is None else Alphabet.from_tensor(characters)
-            features = Features(Vocabulary.from_tensor(words), alphabet, parts["columns"])
-            room = np.empty(sum(tensor.size for tensor in tensors.values()), dtype=np.float32)
-            tagger = cls(options, features, labels, scheme, precision=precision, values=room)
-            tagger.sources = [str(source) for source in parts["embeddings"]]
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise FormatError(f"{path}: is not a tagger's model, or a damaged one: {error!r}") from error
+        path, parts, tensors = read_tagger(Path(folder), precision)
+        room = np.empty(sum(tensor.size for tensor in tensors.values()), dtype=np.float32)
+        with damaged(path):
+            tagger = cls(parts.options, parts.features, parts.labels, parts.scheme, precision=precision, values=room)
         if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:
             raise FormatError(
                 f"{path}: is not a tagger's model, or a damaged one: no use for {', '.join(sorted(unused))}"
             )
         fill(tagger.network, tensors, path)
+        tagger.sources = parts.sources
         if vectors != "recorded":
             tagger.know(vectors)
-        elif tagger.sources:
-            try:
-                tagger.know(read_each(tagger.sources))
-            except VectorsError as error:
-                logger.warning("%s; words that the model does not hold are known by their spelling alone", error)
+            return tagger
+        try:
+            tagger.know(read_each(parts.sources))
+        except VectorsError as error:
+            logger.warning("%s; words that the model does not hold are known by their spelling alone", error)
         return tagger
 
 
@@ -285,22 +250,3 @@ def _type(tag: str) -> str:
 
 def _some(tags: set[str]) -> str:
     return ", ".join(sorted(tags)[:5]) + (", …" if len(tags) > 5 else "")
-
-
-def _check_labels(labels: Any, scheme: Any) -> None:
-    """Of a model file."""
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise TypeError(f"labels: expected a list of texts, got {labels!r}")
-    if len(set(labels)) < len(labels):
-        raise ValueError("labels: one comes twice")
-    if scheme is not None and recognise([[*labels, "O"]]) is None:
-        raise ValueError(f"labels: expected chunk tags, got {labels}")
-    if scheme not in (None, *SCHEMES):
-        raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)} or none, got {scheme!r}")
-
-
-def _check_size(options: Options, tensors: dict[str, NDArray[Any]]) -> None:
-    """That the options are no larger than the tensors, before memory is taken for them."""
-    held = sum(tensor.size for tensor in tensors.values())
-    if options.layers * options.hidden**2 > held or max(options.word_dim, options.shape_dim) > held:
-        raise ValueError(f"{options}: needs more parameters than there are")

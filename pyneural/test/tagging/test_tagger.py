@@ -21,9 +21,10 @@ from pyneural.packing import Steps
 from pyneural.safetensors import FormatError
 from pyneural.sgd import Adam
 from pyneural.tagging.corpus import Corpus, Sentence, read_columns
+from pyneural.tagging.files import MODEL
 from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import SCHEMES, convert
-from pyneural.tagging.tagger import MODEL, Tagger
+from pyneural.tagging.tagger import Tagger
 from pyneural.training import fit
 
 SMALL = Options(hidden=12, word_dim=12, dropout=0.1)
