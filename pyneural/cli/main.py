@@ -287,8 +287,8 @@ def predict(folder: Path, file: Path, form: str, word_column: int, precision: st
     if form == "conll":
         source = sys.stdin.buffer if str(file) == "-" else file
         corpus = read_columns(source, word_column, None, feature_columns=tagger.options.feature_columns)
-        tags = tagger.tag(corpus.words, corpus.features)
-        write_columns(sys.stdout, zip(corpus.words, tags, strict=True), documents=corpus.documents)
+        found = tagger.tag(corpus.words, corpus.features)
+        write_columns(sys.stdout, zip(corpus.words, found, strict=True), documents=corpus.documents)
         sys.stdout.flush()  # here, where a reader that has gone is no news
         return
     typed = str(file) == "-" and sys.stdin.isatty()

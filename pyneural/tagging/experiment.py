@@ -118,6 +118,7 @@ class Experiment:
             callbacks=callbacks,
             parallel=Threads(self.threads) if self.threads > 1 else None,
         )
+        logger.info("probabilities: scores times %.2f, by the dev part", tagger.calibrate(dev))
         if vectors is not None and self.vocabulary:
             tagger = tagger.extended(vectors.words[: self.vocabulary])
         scores = {"dev": tagger.evaluate(dev)}

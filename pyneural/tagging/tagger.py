@@ -14,6 +14,7 @@ from pyneural.checkpoint import fill
 from pyneural.components import Embedding
 from pyneural.packing import Ragged
 from pyneural.safetensors import FormatError
+from pyneural.tagging.calibration import calibrate
 from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.features import Alphabet, Features
 from pyneural.tagging.files import damaged, read_tagger, write_tagger
@@ -150,12 +151,28 @@ class Tagger:
 
     def batches(self, corpus: Corpus, size: int = 32, *, seed: int = 1) -> Batches:
         """A tagged corpus as batches to train on. Raises ValueError where it has a tag that training had not."""
-        inner = [convert(tags, self.scheme, self.INNER) if self.scheme else tags for tags in corpus.tags]
+        inner = self._inner(corpus)
         unknown = sorted({tag for tags in inner for tag in tags} - set(self.label_ids))
         if unknown:
             raise ValueError(f"{corpus.path}: has tags that the tagger does not know: {', '.join(unknown)}")
         targets = Ragged.of([[self.label_ids[tag] for tag in tags] for tags in inner], dtype=np.int64)
         return Batches(self.features(corpus.words, corpus.features), targets, size, seed=seed)
+
+    def _inner(self, corpus: Corpus) -> list[list[str]]:
+        """Its tags in the scheme that the tagger works in."""
+        if self.scheme is None:
+            return corpus.tags
+        scheme = recognise(corpus.tags) or self.scheme
+        return [convert(tags, scheme, self.INNER) for tags in corpus.tags]
+
+    def calibrate(self, corpus: Corpus) -> float:
+        """Fits its probabilities to a held-out corpus (see `calibration`); its tags stay as they are. Sentences with
+        tags that it does not know are left out. Returns what its scores were multiplied by."""
+        known = [n for n, tags in enumerate(self._inner(corpus)) if tags and self.label_ids.keys() >= set(tags)]
+        if not known:
+            return 1.0
+        part = Corpus([corpus[n] for n in known], corpus.path, features=[corpus.features[n] for n in known])
+        return calibrate(self.network, self.network.body.layers[-1], self.batches(part, 64))  # type: ignore[attr-defined]
 
     # ---- use
 
