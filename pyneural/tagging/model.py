@@ -35,12 +35,12 @@ class Options:
         what a further column of the data says of it
     tune: pretrained vectors are trained on; otherwise they stay as they are
     feature_columns: where in its files the further columns stand that it learns from (parts of speech, chunks)
-    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once
+    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once, whose characters stay
     """
 
     cell: str = "gru"
     hidden: int = 100
-    layers: int = 1
+    layers: int = 2
     chars: str = "rnn"
     char_dim: int = 25
     char_hidden: int = 25
@@ -50,7 +50,7 @@ class Options:
     column_dim: int = 20
     feature_columns: tuple[int, ...] = ()
     tune: bool = True
-    dropout: float = 0.4
+    dropout: float = 0.5
     word_dropout: float = 0.5
 
     def __post_init__(self) -> None:

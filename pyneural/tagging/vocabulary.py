@@ -2,8 +2,8 @@
 
 A word is looked up as it is, in lower case, and with its digits folded (`find`). An unknown word is known by its
 signature: whether it has digits, a hyphen, a telling ending, so that "Verzhinsky" and "unwinding" are not the same
-unknown. Words of training are now and then replaced by their signature, which is how
-signatures are learned.
+unknown. Words seen once in training are now and then replaced by their signature, which
+is how signatures are learned.
 """
 
 from collections import Counter
@@ -101,14 +101,14 @@ class Vocabulary:
         """(T,)"""
         return np.array([self[word] for word in words], dtype=np.int64)
 
-    def substitutes(self, sentences: Iterable[Sequence[str]], at_most: int = 1) -> Integers:
-        """(V,) for each word, the number that may take its place in training: that of its signature for a word seen at
-        most so often, else its own."""
+    def substitutes(self, sentences: Iterable[Sequence[str]]) -> Integers:
+        """(V,) for each word, the number that may take its place in training: that of its signature for a word seen
+        once, else its own."""
         counts = Counter(self[word] for sentence in sentences for word in sentence)
         result = np.arange(len(self))
         for number, count in counts.items():
-            if count <= at_most:
-                result[number] = self.ids.get(signature(self.words[number]), 0)
+            if count == 1:
+                result[number] = self.stand_in(self.words[number])
         return result
 
     def as_tensor(self) -> NDArray[np.uint8]:
