@@ -175,10 +175,13 @@ class Crf(Loss):
         return logZ
 
     def _check_possible(self, logarithms: Float64, steps: Steps) -> None:
-        """Of weights of paths, -inf where there is none."""
-        if self.allowed is None or not (impossible := np.isneginf(logarithms)).any():
+        """Raises ValueError where what is left is -inf, the logarithm of no weight."""
+        if self.allowed is None or np.minimum.reduce(logarithms, initial=0) > -np.inf:
             return
-        b = int(np.argmax(impossible))
+        impossible = np.flatnonzero(np.isneginf(logarithms))
+        if not impossible.size:
+            return  # but NaN
+        b = impossible[0]
         raise ValueError(
             f"sequence {steps.places[steps.order[b]]}: has no allowed path of {steps.lengths[b]} steps with a "
             "probability above 0"
