@@ -35,7 +35,7 @@ class Options:
         what a further column of the data says of it
     tune: pretrained vectors are trained on; otherwise they stay as they are
     feature_columns: where in its files the further columns stand that it learns from (parts of speech, chunks)
-    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once, whose characters stay
+    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once (their characters stay)
     """
 
     cell: str = "gru"
