@@ -5,6 +5,7 @@ shapes      Embedding                          ├ Concatenate → recurrent lay
 characters  Embedding → encoder, one row a word ┘
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from pyneural.losses import Crf, Softmax
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
 from pyneural.tagging.features import Features
+from pyneural.tagging.schemes import allowed
 from pyneural.tagging.vocabulary import SHAPES
 
 CELLS: dict[str, type[Recurrent]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}
@@ -35,7 +37,8 @@ class Options:
         what a further column of the data says of it
     tune: pretrained vectors are trained on; otherwise they stay as they are
     feature_columns: where in its files the further columns stand that it learns from (parts of speech, chunks)
-    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once (their characters stay)
+    dropout: locked, below, between and above the recurrent layers; word_dropout: of words seen once, not of their
+        characters
     """
 
     cell: str = "gru"
@@ -63,8 +66,10 @@ class Options:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
 
-def network(options: Options, features: Features, labels: int, substitutes: NDArray[np.int64]) -> Network:
-    """For so many labels. substitutes: as of `WordDropout`."""
+def network(
+    options: Options, features: Features, labels: Sequence[str], scheme: str | None, substitutes: NDArray[np.int64]
+) -> Network:
+    """For these labels; of a scheme, a Crf takes no moves but its own. substitutes: as of `WordDropout`."""
     bound = float(np.sqrt(3 / options.word_dim))
     branches: dict[str, Layer] = {
         "words": Sequential(
@@ -94,6 +99,7 @@ def network(options: Options, features: Features, labels: int, substitutes: NDAr
             Bidirectional(cell(width, options.hidden), cell(width, options.hidden)),
         ]
         width = 2 * options.hidden
-    layers += [Dropout(options.dropout, locked=True), Dense(width, labels)]
-    loss: Loss = Crf(labels) if options.loss == "crf" else Softmax()
+    layers += [Dropout(options.dropout, locked=True), Dense(width, len(labels))]
+    moves = allowed(labels, scheme) if scheme else None
+    loss: Loss = Crf(len(labels), allowed=moves) if options.loss == "crf" else Softmax()
     return Network(Sequential(*layers), loss)

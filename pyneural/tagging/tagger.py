@@ -55,7 +55,7 @@ class Tagger:
         self.label_ids = {label: number for number, label in enumerate(self.labels)}
         if substitutes is None:
             substitutes = np.arange(len(features.vocabulary))
-        self.network = network(options, features, len(self.labels), substitutes)
+        self.network = network(options, features, self.labels, self.INNER if scheme else None, substitutes)
         self.network.allocate(seed=seed, precision=precision, values=values)
         self.sources: list[str] = []
         """the names or files of the vectors it was trained with"""

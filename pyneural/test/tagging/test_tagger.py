@@ -212,7 +212,7 @@ def test_models_of_another_kind(tmp_path: Path) -> None:
 UNFIT: list[tuple[str, Any]] = [
     ("options", None), ("options", {"cell": "gru"}), ("options", {"colour": "red"}), ("options.cell", "elman"),
     ("options.cell", []), ("options.hidden", 10**9), ("options.hidden", 13), ("options.hidden", 12.5),
-    ("options.hidden", "12"), ("options.hidden", -1), ("options.layers", 10**9), ("options.layers", 2),
+    ("options.hidden", "12"), ("options.hidden", -1), ("options.layers", 10**9), ("options.layers", 3),
     ("options.word_dim", 10**12), ("options.shape_dim", 11), ("options.loss", "softmax"), ("options.dropout", 7),
     ("labels", None), ("labels", []), ("labels", "OBI"), ("labels", ["O"] * 9), ("labels", list(range(9))),
     ("labels", ["O", "B-PER"]), ("labels", [f"N{i}" for i in range(9)]), ("labels", {"O": 1}), ("scheme", "IOB3"),
