@@ -274,10 +274,11 @@ def evaluate(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "conll"]),
+    type=click.Choice(["text", "json", "conll"]),
     default="text",
     show_default=True,
-    help="text: one sentence a line in, the same with its entities marked out; conll: columns in, word and tag out.",
+    help="text: one sentence a line in, the same with its entities marked out; json: any text in, a line of JSON for "
+    "each entity out, with its text, start, end, type and probability; conll: columns in, word and tag out.",
 )
 @click.option("--word-column", default=0, show_default=True, help="Column of the words, for conll.")
 @PRECISION
@@ -292,20 +293,24 @@ def predict(folder: Path, file: Path, form: str, word_column: int, precision: st
         sys.stdout.flush()  # here, where a reader that has gone is no news
         return
     typed = str(file) == "-" and sys.stdin.isatty()
+    if form == "json":
+        for entity in tagger.entities(_lines(file, ends=True), ahead=1 if typed else LINES_AT_ONCE):
+            click.echo(json.dumps(entity.as_dict(), ensure_ascii=False))
+        return
     for lines in chunks_of(_lines(file), 1 if typed else LINES_AT_ONCE):
         sentences = [words_of(line) for line in lines]
         for words, tags in zip(sentences, tagger.tag(sentences), strict=True):
             click.echo(marked(words, tags, tagger.scheme))
 
 
-def _lines(file: Path) -> Iterator[str]:
-    """The lines of a UTF-8 text; an error names the line."""
+def _lines(file: Path, ends: bool = False) -> Iterator[str]:
+    """The lines of a UTF-8 text, with or without their ends; an error names the line."""
     name = "standard input" if str(file) == "-" else str(file)
     number = 0
     with click.open_file(str(file), "rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                text = line.decode("utf-8").rstrip("\r\n")
+                text = line.decode("utf-8") if ends else line.decode("utf-8").rstrip("\r\n")
                 yield text.removeprefix("\ufeff") if number == 1 else text
             except UnicodeDecodeError as error:
                 raise ValueError(

@@ -4,17 +4,25 @@ from pyneural.tagging.corpus import Corpus, CorpusError, read_columns, write_col
 from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import recognise, spans
 from pyneural.tagging.scores import Scores, score
+from pyneural.tagging.splitter import Sentence, sentences
 from pyneural.tagging.tagger import Tagger
+from pyneural.tagging.text import Entity
+from pyneural.tagging.tokens import Token, tokenize
 
 __all__ = [
     "Corpus",
     "CorpusError",
+    "Entity",
     "Options",
     "Scores",
+    "Sentence",
     "Tagger",
+    "Token",
     "read_columns",
     "recognise",
     "score",
+    "sentences",
     "spans",
+    "tokenize",
     "write_columns",
 ]

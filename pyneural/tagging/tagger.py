@@ -1,10 +1,10 @@
 """The sequence tagger: from words to tags, trained, saved, loaded, used."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 from pyneural.batches import Batches
 from pyneural.checkpoint import fill
 from pyneural.components import Embedding
-from pyneural.packing import Ragged
+from pyneural.packing import Packed, Ragged, unpack
 from pyneural.safetensors import FormatError
 from pyneural.tagging.calibration import calibrate
 from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.features import Alphabet, Features
 from pyneural.tagging.files import damaged, read_tagger, write_tagger
 from pyneural.tagging.model import Options, network
-from pyneural.tagging.schemes import convert, recognise
+from pyneural.tagging.schemes import convert, recognise, spans
 from pyneural.tagging.scores import Scores, score
+from pyneural.tagging.splitter import sentences
+from pyneural.tagging.text import Entity, chunks_of, entities_of
 from pyneural.tagging.vectors import Vectors, VectorsError, read_each
 from pyneural.tagging.vocabulary import Vocabulary
 
 logger = logging.getLogger("pyneural")
+BATCH = 64  # sentences that are tagged together
 
 
 class Tagger:
@@ -176,29 +179,101 @@ class Tagger:
 
     # ---- use
 
+    @overload
+    def tag(self, given: str) -> list[Entity]: ...  # type: ignore[overload-overlap] # a text is a sequence of texts
+
+    @overload
     def tag(
+        self, given: Sequence[Sequence[str]], further: Sequence[Sequence[Sequence[str]]] = ()
+    ) -> list[list[str]]: ...
+
+    def tag(
+        self, given: str | Sequence[Sequence[str]], further: Sequence[Sequence[Sequence[str]]] = ()
+    ) -> list[Entity] | list[list[str]]:
+        """The entities of a raw text (see `entities`), or the tags of sentences of words, in the user's scheme.
+
+        further: for sentences of words, what the columns beside them say, where the tagger was trained with such: see
+            `Corpus.features`
+        """
+        if isinstance(given, str):
+            return list(self.entities(given))
+        return [tags for tags, _ in self._tagged(given, further)]
+
+    def entities(self, text: str | Iterable[str], *, by_line: bool = False, ahead: int = 512) -> Iterator[Entity]:
+        """The entities of a raw text, whole or in pieces, one after the other: each with its place in the text, in
+        characters, and its probability, which is that the model gives to just this entity. Of a tagger of plain labels
+        every word is one. Time is linear in the text, of which no more is held than the sentences ahead.
+
+        by_line: each line is a sentence, and nothing else is; ahead: sentences that are read and tagged together
+        """
+        for group in chunks_of(sentences(text, by_line=by_line), ahead):
+            answers = self._tagged([sentence.words for sentence in group], probable=True)
+            for sentence, (tags, probabilities) in zip(group, answers, strict=True):
+                yield from entities_of(sentence, tags, self.scheme, probabilities)
+
+    def best(
+        self, words: Sequence[str], n: int, further: Sequence[Sequence[str]] = ()
+    ) -> list[tuple[list[str], float]]:
+        """The n most probable taggings of a sentence, with their probabilities, best first; fewer where there are no
+        more."""
+        y = self._scores([words], [further] if further else ())
+        paths = self.network.loss.best_paths(y.rows, y.steps, n)  # type: ignore[attr-defined]
+        found = zip(paths.labels, paths.probabilities[:, 0], strict=True)
+        return [(self._outer(path), float(p)) for path, p in found if p > 0]
+
+    def marginals(
+        self, sentences: Sequence[Sequence[str]], further: Sequence[Sequence[Sequence[str]]] = ()
+    ) -> list[NDArray[np.floating]]:
+        """For each sentence of T words, the probability of each of `labels` for each word (T, K)."""
+        if not sentences:
+            return []
+        answer: list[NDArray[np.floating]] = self.network.probabilities(self.features(sentences, further))
+        return answer
+
+    def _scores(self, sentences: Sequence[Sequence[str]], further: Sequence[Sequence[Sequence[str]]]) -> Packed:
+        packed = self.network.pack(self.features(sentences, further))
+        return self.network.body.propagate(packed, training=False)
+
+    def _tagged(
         self,
         sentences: Sequence[Sequence[str]],
         further: Sequence[Sequence[Sequence[str]]] = (),
-        *,
-        batch_size: int = 64,
-    ) -> list[list[str]]:
-        """The tags of each sentence (a list of words), in the user's scheme.
-
-        further: what the columns beside the words say, where the tagger was trained with such: see `Corpus.features`
-        """
+        probable: bool = False,
+    ) -> list[tuple[list[str], list[float] | None]]:
+        """The tags of each sentence, in the user's scheme, and where asked for, its chunks' probabilities."""
         text = next((words for words in sentences if isinstance(words, str)), None)
         if text is not None:
-            raise TypeError(f"sentences: expected a list of words for each, got the text {text[:40]!r}")
+            raise TypeError(f"given: expected a raw text, or a list of words for each sentence; got {text[:40]!r}")
         by_length = np.argsort([len(words) for words in sentences], kind="stable")
-        answers: list[list[str]] = [[] for _ in sentences]
-        for start in range(0, len(sentences), batch_size):
-            chosen = by_length[start : start + batch_size]
-            some = self.features([sentences[i] for i in chosen], [further[i] for i in chosen] if further else ())
-            for i, numbers in zip(chosen, self.network.predict(some), strict=True):
-                tags = [self.labels[number] for number in numbers]
-                answers[i] = convert(tags, self.INNER, self.scheme) if self.scheme else tags
+        answers: list[Any] = [None] * len(sentences)
+        for start in range(0, len(sentences), BATCH):
+            chosen = by_length[start : start + BATCH]
+            y = self._scores([sentences[i] for i in chosen], [further[i] for i in chosen] if further else ())
+            labels = self.network.loss.predict(y.rows, *[y.steps] * self.network.loss.over_time)
+            paths = unpack(labels, y.steps)
+            chances = self._probabilities(y, labels, paths) if probable else [None] * len(chosen)
+            for i, path, chance in zip(chosen, paths, chances, strict=True):
+                answers[i] = self._outer(path), chance
         return answers
+
+    def _outer(self, path: NDArray[np.int64]) -> list[str]:
+        """A path of labels as tags in the user's scheme."""
+        tags = [self.labels[number] for number in path]
+        return convert(tags, self.INNER, self.scheme) if self.scheme else tags
+
+    def _probabilities(self, y: Packed, labels: NDArray[np.int64], paths: list[NDArray[np.int64]]) -> list[list[float]]:
+        """Of the chunks of each sentence, or of its words where the labels are plain."""
+        found: list[tuple[int, int, int]] = []
+        counts = []
+        for sequence, path in zip(y.steps.packed_of.tolist(), paths, strict=True):
+            chunks = [(t, t + 1) for t in range(len(path))]
+            if self.scheme:
+                chunks = [span[:2] for span in spans([self.labels[number] for number in path], self.INNER)]
+            counts.append(len(chunks))
+            found += [(sequence, start, stop) for start, stop in chunks]
+        places = np.array(found, dtype=np.int64).reshape(-1, 3)
+        chances = self.network.loss.span_probabilities(y.rows, y.steps, labels, places)  # type: ignore[attr-defined]
+        return [part.tolist() for part in np.split(chances, np.cumsum(counts)[:-1])]
 
     def evaluate(self, corpus: Corpus, predicted: Sequence[Sequence[str]] | None = None) -> Scores:
         """The scores of its tags for a tagged corpus, whose scheme may be another. Raises the error of `unseen`.

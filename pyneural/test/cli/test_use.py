@@ -138,6 +138,20 @@ def test_a_very_long_line_and_odd_white_space(model: Path) -> None:
     assert (re.sub(r"\[\w+ |\]", "", second), rest) == ("x y z w \x00", "")
 
 
+def test_predict_json(model: Path, tmp_path: Path) -> None:
+    text = "Ada left\nOslo. Bo saw New  York.\r\n\r\nCy saw Rome.\n"
+    (tmp_path / "text").write_bytes(text.encode())
+    lines = invoke("predict", model, tmp_path / "text", "--format", "json").stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [(entity["text"], entity["type"]) for entity in found] == [
+        ("Ada", "PER"), ("Oslo", "LOC"), ("Bo", "PER"), ("New  York", "LOC"), ("Cy", "PER"), ("Rome", "LOC")
+    ]  # fmt: skip
+    for entity in found:
+        assert list(entity) == ["text", "start", "end", "type", "probability"]
+        assert text[entity["start"] : entity["end"]] == entity["text"]
+        assert 0 < entity["probability"] <= 1
+
+
 def test_predict_columns_round_trip(data: Path, model: Path, tmp_path: Path) -> None:
     given = b"-DOCSTART- -X-\n\n" + (data / "test.conll").read_bytes()
     (tmp_path / "in").write_bytes(given)

@@ -23,7 +23,7 @@ from pyneural.sgd import Adam
 from pyneural.tagging.corpus import Corpus, Sentence, read_columns
 from pyneural.tagging.files import MODEL
 from pyneural.tagging.model import Options
-from pyneural.tagging.schemes import SCHEMES, convert
+from pyneural.tagging.schemes import SCHEMES, convert, spans
 from pyneural.tagging.tagger import Tagger
 from pyneural.training import fit
 
@@ -92,9 +92,10 @@ def test_a_corpus_in_another_scheme_is_scored_alike(tagger: Tagger, scheme: str)
     assert (scores.f1, scores.accuracy) == (100.0, 100.0)
 
 
-def test_sentences_come_back_in_order(tagger: Tagger) -> None:
+def test_sentences_come_back_in_order(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyneural.tagging.tagger.BATCH", 7)
     words = [["Ada", "Ode"] * (7 * i % 11) for i in range(40)]
-    together = tagger.tag(words, batch_size=7)
+    together = tagger.tag(words)
     assert [len(tags) for tags in together] == [len(sentence) for sentence in words]
     assert together == [tagger.tag([sentence])[0] for sentence in words]
 
@@ -107,9 +108,38 @@ def test_nothing_and_empty_sentences(tagger: Tagger) -> None:
 
 
 def test_a_text_is_no_list_of_words(tagger: Tagger) -> None:
-    for given in ("Ada left", ["Ada left"]):
-        with pytest.raises(TypeError, match="expected a list of words"):
-            tagger.tag(given)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a raw text, or a list of words for each sentence; got 'Ada left'"):
+        tagger.tag(["Ada left"])
+
+
+def test_entities_of_a_text(tagger: Tagger) -> None:
+    text = "Ada Ode left  New York.\n\nCy saw Oslo.\n"
+    found = tagger.tag(text)
+    assert [(entity.text, entity.type) for entity in found] == [
+        ("Ada Ode", "PER"), ("New York", "LOC"), ("Cy", "PER"), ("Oslo", "LOC")
+    ]  # fmt: skip
+    assert all(text[entity.start : entity.end] == entity.text for entity in found)
+    assert all(entity.probability is not None and 0.5 < entity.probability <= 1 for entity in found)
+    again = list(tagger.entities(iter(text.splitlines(keepends=True)), ahead=1))
+    assert [entity[:4] for entity in again] == [entity[:4] for entity in found]
+    assert tagger.tag("") == tagger.tag(" \n") == []
+
+
+def test_best_taggings_and_marginals_agree_with_the_entities_probabilities(tagger: Tagger) -> None:
+    words = ["Ada", "Ode", "likes", "York"]
+    taggings = tagger.best(words, 10_000)
+    assert taggings[0][0] == tagger.tag([words])[0]
+    assert [p for _, p in taggings] == sorted((p for _, p in taggings), reverse=True)
+    assert sum(p for _, p in taggings) == pytest.approx(1, abs=1e-5)
+    for entity in tagger.tag(" ".join(words)):
+        first = " ".join(words)[: entity.start].count(" ")
+        span = (first, first + entity.text.count(" ") + 1, entity.type)
+        assert entity.probability == pytest.approx(sum(p for tags, p in taggings if span in spans(tags, "IOB2")))
+    [marginals] = tagger.marginals([words])
+    assert marginals.shape == (4, len(tagger.labels))
+    assert marginals.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert tagger.marginals([]) == []
+    assert len(tagger.best(words, 3)) == 3
 
 
 def test_tags_that_training_had_not(tagger: Tagger) -> None:

@@ -1,55 +1,85 @@
 from __future__ import annotations
 
-import random
-import time
+import json
 
+import numpy as np
 import pytest
 
-from pyneural.tagging.text import chunks_of, marked, words_of
+from pyneural.tagging.splitter import sentences
+from pyneural.tagging.text import Entity, chunks_of, entities_of, marked, words_of
+
+
+def test_words() -> None:
+    assert words_of("Ode's lab (of 东京) didn't.") == [
+        "Ode",
+        "'s",
+        "lab",
+        "(",
+        "of",
+        "东",
+        "京",
+        ")",
+        "did",
+        "n't",
+        ".",
+    ]
+    assert words_of(" \n") == []
+
+
+TEXT = "Oslo: rain.\n\n“Mara  Lindqvist's\nflight to Rome (No. 5)…” said 東京"
+TAGS = [["B-LOC", "O", "O", "O"], ["O", "B-PER", "I-PER", "O", "O", "O", "B-LOC", *"OOOOOOO", "B-LOC", "I-LOC"]]
+
+
+def test_entities_stand_in_the_raw_text() -> None:
+    found = [
+        entity
+        for sentence, tags in zip(sentences(TEXT), TAGS, strict=True)
+        for entity in entities_of(sentence, tags, "IOB2")
+    ]
+    assert found == [
+        Entity("Oslo", 0, 4, "LOC"),
+        Entity("Mara  Lindqvist", 14, 29, "PER"),
+        Entity("Rome", 42, 46, "LOC"),
+        Entity("東京", 62, 64, "LOC"),
+    ]
+    assert all(TEXT[entity.start : entity.end] == entity.text for entity in found)
+
+
+def test_entities_with_probabilities_as_lines_of_json() -> None:
+    [sentence] = sentences("Ada Ode left Oslo")
+    tags = ["B-PER", "E-PER", "O", "S-LOC"]
+    found = entities_of(sentence, tags, "IOBES", np.array([0.75, 0.5], dtype=np.float32))
+    assert [json.dumps(entity.as_dict()) for entity in found] == [
+        '{"text": "Ada Ode", "start": 0, "end": 7, "type": "PER", "probability": 0.75}',
+        '{"text": "Oslo", "start": 13, "end": 17, "type": "LOC", "probability": 0.5}',
+    ]
+    assert json.dumps(entities_of(sentence, ["O", "O", "O", "B"], "IOB2")[0].as_dict()) == (
+        '{"text": "Oslo", "start": 13, "end": 17, "type": "", "probability": null}'
+    )
+
+
+def test_labels_are_of_every_token() -> None:
+    [sentence] = sentences("She ran")
+    assert entities_of(sentence, ["PRON", "VERB"], None, [1, 0.5]) == [
+        Entity("She", 0, 3, "PRON", 1.0),
+        Entity("ran", 4, 7, "VERB", 0.5),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("tags", "scheme", "probabilities", "message"),
     [
-        ("", []),
-        (" \t\u2028\u00a0", []),
-        ("Hello, world!", ["Hello", ",", "world", "!"]),
-        ("He said no.", ["He", "said", "no", "."]),
-        ("No. 5 won.", ["No.", "5", "won", "."]),
-        ("Ode's and Ode’s", ["Ode", "'s", "and", "Ode", "’s"]),
-        ("don't 'quote'", ["don't", "'", "quote", "'"]),
-        ("Mr. Ode, Dr. Ba vs. U.S. e.g. this", ["Mr.", "Ode", ",", "Dr.", "Ba", "vs.", "U.S.", "e.g.", "this"]),
-        ("1,200.5 a@b.org 3/4 10:30 AT&T", ["1,200.5", "a@b.org", "3/4", "10:30", "AT&T"]),
-        ("wait... what--why", ["wait", "...", "what", "--", "why"]),
-        ("(e\u0301te\u0301)", ["(", "e\u0301te\u0301", ")"]),
-        ("#tag @you 😀", ["#", "tag", "@", "you", "😀"]),
-        ("東京は。", ["東京は", "。"]),
+        (["O"], "IOB2", None, "tags: expected one for each of 2 tokens, got 1"),
+        (["O", "O", "O"], None, None, "tags: expected one for each of 2 tokens, got 3"),
+        (["O", "B-LOC"], "IOB2", [0.5, 0.5], "probabilities: expected one for each of 1 entities, got 2"),
+        (["NN", "NN"], "IOB2", None, "tags: expected O or PREFIX-type"),
+        (["O", "O"], "BIO", None, "scheme: expected one of"),
     ],
 )
-def test_words(line: str, words: list[str]) -> None:
-    assert words_of(line) == words
-
-
-def test_no_character_is_lost_and_no_word_is_empty() -> None:
-    source = random.Random(1)
-    alphabet = "aAzZé\u0301ß19_.,'’-&/:@#!?()  \t\u2028\u200d😀東"
-    for _ in range(2000):
-        line = "".join(source.choices(alphabet, k=source.randrange(30)))
-        words = words_of(line)
-        assert "".join(words) == "".join(line.split())
-        assert all(words)
-
-
-def test_again_is_the_same() -> None:
-    line = "Mr. Ode's state-of-the-art U.S. lab cost 1,200.5 euros, they said no."
-    assert words_of(" ".join(words_of(line))) == words_of(line)
-
-
-@pytest.mark.parametrize("piece", ["a", "a.", "a-", "'", "’s", "A.", ".", "-", "No.", "1,", "\u0301"])
-def test_time_is_linear_in_the_line(piece: str) -> None:
-    started = time.perf_counter()
-    words_of(piece * 100_000)
-    assert time.perf_counter() - started < 5
+def test_bad_tags(tags: list[str], scheme: str | None, probabilities: list[float] | None, message: str) -> None:
+    [sentence] = sentences("in Oslo")
+    with pytest.raises(ValueError, match=message):
+        entities_of(sentence, tags, scheme, probabilities)
 
 
 def test_chunks_are_marked() -> None:
