@@ -151,7 +151,7 @@ class Experiment:
 
     def _fixed(self, tagger: Tagger, corpora: dict[str, Corpus]) -> dict[str, Any]:
         """What a run that is resumed must have in common with the one before."""
-        return {
+        fixed = {
             **asdict(tagger.options),
             "seed": self.seed,
             "batch-size": self.batch_size,
@@ -160,9 +160,10 @@ class Experiment:
             "embeddings": list(self.embeddings),
             "averaging": self.averaging,
             "words known": _digest(tagger.vocabulary.words),
-            "train": _digest(list(corpora["train"])),
-            "dev": _digest(list(corpora["dev"])),
+            "train": _digest([list(corpora["train"]), corpora["train"].features]),
+            "dev": _digest([list(corpora["dev"]), corpora["dev"].features]),
         }
+        return dict(json.loads(json.dumps(fixed)))  # as it comes back from a file
 
     @staticmethod
     def _start(checkpoints: Checkpoints, fixed: dict[str, Any], resume: bool) -> None:
