@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from pyneural.batches import Batches
-from pyneural.cli.main import AT_LEAST_1, FILE, PRECISION, columns, commands
+from pyneural.cli.options import AT_LEAST_1, FILE, PRECISION, columns
 from pyneural.packing import Batch
 from pyneural.profiling.roofline import figure_class
 from pyneural.tagging.corpus import Corpus, read_columns
@@ -16,7 +16,7 @@ from pyneural.tagging.model import Options
 from pyneural.tagging.tagger import Tagger
 
 
-@commands.command(short_help="Show where a training step's time goes.")
+@click.command(short_help="Show where a training step's time goes.")
 @click.argument("paths", metavar="[DIR] FILE", nargs=-1, type=FILE)
 @click.option(
     "--batch-size", type=AT_LEAST_1, default=Experiment.batch_size, show_default=True, help="Sentences in a batch."

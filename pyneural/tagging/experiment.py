@@ -88,7 +88,7 @@ class Experiment:
         tagger.sources = list(self.embeddings)
         logger.info(
             "tags: %s; %d labels inside; %d words; %d parameters",
-            tagger.scheme or "plain labels",
+            f"{tagger.scheme}, scored by F1" if tagger.scheme else "plain labels, scored by accuracy",
             len(tagger.labels),
             len(tagger.vocabulary),
             len(tagger.network.values),

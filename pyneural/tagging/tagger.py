@@ -121,7 +121,7 @@ class Tagger:
         found = np.flatnonzero(rows >= 0)
         if not len(found):
             return
-        matrix = vectors.matrix[rows[found]]
+        matrix = vectors.take([self.vocabulary.words[number] for number in found])
         table *= float(matrix.std()) / float(table.std())  # words without a vector start at the spread of the others
         table[found] = matrix
 

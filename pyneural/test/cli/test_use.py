@@ -21,6 +21,7 @@ from pyneural.losses import Softmax
 from pyneural.network import Network
 from pyneural.tagging.corpus import Sentence, read_columns, write_columns
 from pyneural.tagging.schemes import convert
+from pyneural.tagging.tagger import Tagger
 from pyneural.test.cli.cases import COMMAND, SMALL, call, files, invoke, metrics, run
 
 
@@ -149,6 +150,26 @@ def test_predict_json(model: Path, tmp_path: Path) -> None:
         assert list(entity) == ["text", "start", "end", "type", "probability"]
         assert text[entity["start"] : entity["end"]] == entity["text"]
         assert 0 < entity["probability"] <= 1
+
+
+def test_export_needs_vectors(model: Path, tmp_path: Path) -> None:
+    status, _, stderr = run("export", model, tmp_path / "out")
+    assert status == 1
+    assert stderr.startswith(f"Error: {model}: the vectors of the model are not at hand")
+    assert not (tmp_path / "out").exists()
+
+
+def test_export_makes_a_model_that_needs_no_vectors(data: Path, tmp_path: Path) -> None:
+    vectors, out = tmp_path / "vectors.txt", tmp_path / "model"
+    vectors.write_text("ada 1 2\nunheard 3 4\nof 5 6\n")
+    invoke("train", *files(data), "--out", out, *SMALL, "--embeddings", vectors)
+    assert invoke("export", out, tmp_path / "some", "--vocabulary", 2).stdout.endswith("now\n")
+    invoke("export", out, tmp_path / "all")
+    assert [word in Tagger.load(tmp_path / "some").vocabulary.ids for word in ("unheard", "of")] == [True, False]
+    words = [["Unheard", "of"]]
+    expected = Tagger.load(out).marginals(words)[0]
+    vectors.unlink()
+    assert Tagger.load(tmp_path / "all").marginals(words)[0].tolist() == expected.tolist()
 
 
 def test_predict_columns_round_trip(data: Path, model: Path, tmp_path: Path) -> None:
