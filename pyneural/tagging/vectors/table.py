@@ -79,10 +79,11 @@ class Vectors:
             raise VectorsError(f"{source}: expected a row for each of {count} words, got shape {self.matrix.shape}")
         self.rows = dict(zip(self.words, range(count), strict=True))
         if len(self.rows) != count:
-            first = {word: row for row, word in zip(range(count - 1, -1, -1), reversed(self.words), strict=True)}
-            self.matrix = self.matrix[sorted(first.values())]
-            self.words = list(dict.fromkeys(self.words))
-            self.rows = dict(zip(self.words, range(len(self.words)), strict=True))
+            first: dict[str, int] = {}
+            for row, word in enumerate(self.words):
+                first.setdefault(word, row)
+            self.words, self.matrix = list(first), self.matrix[list(first.values())]
+            self.rows = dict(zip(self.words, range(len(first)), strict=True))
 
     def __len__(self) -> int:
         return len(self.words)
@@ -94,6 +95,8 @@ class Vectors:
     @cached_property
     def mean(self) -> NDArray[np.float32]:
         """(D,) of all rows. Where the matrix is a file, this reads it whole."""
+        if not self.words:
+            raise VectorsError(f"{self.source}: holds no word vectors")
         mean: NDArray[np.float32] = self.matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
         if not np.isfinite(mean).all():
             raise VectorsError(f"{self.source}: has numbers that are not finite")
@@ -113,14 +116,10 @@ class Vectors:
         Raises VectorsError where one has a number that is not finite.
         """
         rows = self.rows_of(words)
-        missing = np.flatnonzero(rows < 0)
-        if missing.size == 0:
-            taken = self.matrix[rows]
-        else:
-            taken = np.empty((len(rows), self.dim), dtype=np.float32)
-            there = np.flatnonzero(rows >= 0)
-            taken[there] = self.matrix[rows[there]]
-            taken[missing] = self.mean
+        missing = rows < 0
+        instead = self.mean if missing.any() else 0.0
+        taken = self.matrix[rows]  # of -1, the last row for now
+        taken[missing] = instead
         bad = np.flatnonzero(~np.isfinite(taken).all(axis=1))
         if bad.size:
             raise VectorsError(f"{self.source}: the vector of {words[bad[0]]!r} has a number that is not finite")

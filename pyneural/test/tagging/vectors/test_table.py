@@ -56,7 +56,9 @@ def test_take_gives_copies_and_the_mean_where_there_is_none() -> None:
     assert taken.dtype == np.float32
     taken[...] = 0
     assert some.take(["Oslo"]).tolist() == [[3, 9]]
-    assert some.take([]).shape == (0, 2)
+    assert some.take([]).shape == some.only([]).take([]).shape == (0, 2)
+    with pytest.raises(VectorsError, match=r"^t: holds no word vectors"):
+        some.only([]).take(["the"])
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
