@@ -64,16 +64,26 @@ class Screen:
     show_default=True,
     help="Frequent words of the vectors to keep in the model, which then needs the vectors less.",
 )
-@click.option("--cell", type=click.Choice(sorted(CELLS)), default="gru", show_default=True)
-@click.option("--hidden", type=AT_LEAST_1, default=100, show_default=True, help="Units of each direction.")
-@click.option("--layers", type=AT_LEAST_1, default=1, show_default=True, help="Bidirectional layers, one on the other.")
+@click.option("--cell", type=click.Choice(sorted(CELLS)), default=Options.cell, show_default=True)
+@click.option("--hidden", type=AT_LEAST_1, default=Options.hidden, show_default=True, help="Units of each direction.")
+@click.option(
+    "--layers",
+    type=AT_LEAST_1,
+    default=Options.layers,
+    show_default=True,
+    help="Bidirectional layers, one on the other.",
+)
 @click.option(
     "--chars", type=click.Choice(CHARS), default=Options.chars, show_default=True, help="Reader of characters."
 )
-@click.option("--loss", type=click.Choice(["crf", "softmax"]), default="crf", show_default=True)
+@click.option("--loss", type=click.Choice(["crf", "softmax"]), default=Options.loss, show_default=True)
 @click.option("--dropout", type=RATE, default=Options.dropout, show_default=True, help="Share dropped in training.")
 @click.option(
-    "--epochs", type=AT_LEAST_1, default=30, show_default=True, help="Passes over the training data, at most."
+    "--epochs",
+    type=AT_LEAST_1,
+    default=Experiment.epochs,
+    show_default=True,
+    help="Passes over the training data, at most.",
 )
 @click.option(
     "--batch-size", type=AT_LEAST_1, default=Experiment.batch_size, show_default=True, help="Sentences in a batch."
@@ -82,7 +92,7 @@ class Screen:
 @click.option(
     "--patience",
     type=AT_LEAST_1,
-    default=10,
+    default=Experiment.patience,
     show_default=True,
     help="Epochs without a better dev score before stopping.",
 )
@@ -100,7 +110,7 @@ class Screen:
     multiple=True,
     help="A further column to learn from, as parts of speech; may be repeated.",
 )
-@click.option("--seed", type=SEED, default=1, show_default=True, help="Of all that is drawn at random.")
+@click.option("--seed", type=SEED, default=Experiment.seed, show_default=True, help="Of all that is drawn at random.")
 @THREADS
 @PRECISION
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")

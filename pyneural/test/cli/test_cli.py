@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from pyneural import kernels
+from pyneural.cli.main import commands
+from pyneural.tagging.experiment import Experiment
+from pyneural.tagging.model import Options
 from pyneural.tagging.tagger import Tagger
 from pyneural.test.cli.cases import COMMAND, SMALL, call, files, invoke, made, metrics, run
 
@@ -190,3 +193,12 @@ def test_resuming_another_run_is_refused(
 def test_in_process_runs_leave_logging_as_it_was(data: Path, tmp_path: Path) -> None:
     first, second = (invoke("train", *files(data), "--out", tmp_path, *SMALL).stderr for _ in range(2))
     assert first.count("train.conll:") == second.count("train.conll:") == 1
+
+
+def test_defaults_are_those_of_the_experiment_and_its_options() -> None:
+    parameters = {option.name: option for option in commands.commands["train"].params}
+    known = vars(Experiment(Path(), Path(), Path())) | vars(Options())
+    compared = {name for name in parameters.keys() & known.keys() if not parameters[name].multiple}
+    assert compared >= {"cell", "hidden", "layers", "chars", "loss", "dropout", "epochs", "rate", "averaging"}
+    for name in compared - {"train", "dev", "out"}:
+        assert parameters[name].default == known[name], name
