@@ -200,5 +200,5 @@ def test_defaults_are_those_of_the_experiment_and_its_options() -> None:
     known = vars(Experiment(Path(), Path(), Path())) | vars(Options())
     compared = {name for name in parameters.keys() & known.keys() if not parameters[name].multiple}
     assert compared >= {"cell", "hidden", "layers", "chars", "loss", "dropout", "epochs", "rate", "averaging"}
-    for name in compared - {"train", "dev", "out"}:
+    for name in compared - {"train", "dev", "test", "out"}:
         assert parameters[name].default == known[name], name
