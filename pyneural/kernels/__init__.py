@@ -9,7 +9,9 @@ does matrix products for them (blas.py).
 import os
 from typing import TYPE_CHECKING
 
+from pyneural.kernels.sizes import best_paths_room as best_paths_room
 from pyneural.kernels.sizes import cell_scratch as cell_scratch
+from pyneural.kernels.sizes import crf_scratch as crf_scratch
 
 kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
 if TYPE_CHECKING or kind == "reference":
@@ -20,7 +22,7 @@ if TYPE_CHECKING or kind == "reference":
 elif kind == "compiled":
     # ruff: noqa: F401
     try:
-        from pyneural.kernels.crf import crf_gradient, crf_marginals, crf_viterbi
+        from pyneural.kernels.crf import crf_best_paths, crf_gradient, crf_links, crf_marginals, crf_viterbi
         from pyneural.kernels.dispatch import bf16, isa
         from pyneural.kernels.elementwise import (
             activation_backward,

@@ -30,12 +30,25 @@ static index_t FN(crf_length)(const FN(chain) *c, index_t b) {
     return length;
 }
 
+static index_t FN(crf_rows)(const FN(chain) *c) {
+    index_t N = 0;
+    for (index_t t = 0; t < c->T; t++) N += c->counts[t];
+    return N;
+}
+
 #ifndef PYNEURAL_CRF
 #define PYNEURAL_CRF
 /* Expected numbers of sequences that start with a label, of transitions, and of sequences that end with one. */
 typedef struct {
     double *start, *transitions, *end; /* K, (K, K), K */
 } crf_counts;
+
+/* A path, and for each row but a sequence's first the probability of its label before, given the label there: 1 in a
+ * first row, 0 where the label there has none. */
+typedef struct {
+    const int64_t *tags; /* N */
+    double *links;       /* N */
+} crf_path;
 
 /* From here on in steps of a register: scratch that begins within one has each load take two lines of the cache. */
 static double *crf_aligned(double *scratch) { return (double *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63); }
@@ -44,10 +57,11 @@ static double *crf_aligned(double *scratch) { return (double *)(((uintptr_t)scra
 #include "crf_lanes.h"
 #include "crf_log.h"
 
-/* logZ (B) and marginals (N, K); the expected counts are added to `counts` where it is not NULL.
+/* logZ (B) and marginals (N, K); the expected counts are added to `counts`, and the links of `path` written, where they
+ * are not NULL. A sequence without any path that can be has logZ -inf and marginals 0.
  * scratch: (2 T P + 2 P + 3 T + P P) ABREAST + 2 P P. */
 static void FN(crf_expect)(const FN(chain) *c, double *logZ, REAL *marginals, const crf_counts *counts,
-                           double *scratch) {
+                           const crf_path *path, double *scratch) {
     const index_t K = c->K, P = crf_padded(K);
     double *const C = scratch, *const E = C + P * P * ABREAST, *const block = E + 2 * P * P;
     crf_factors factors = {E, E + P * P, 0, 0, 0};
@@ -58,8 +72,9 @@ static void FN(crf_expect)(const FN(chain) *c, double *logZ, REAL *marginals, co
         int exact[ABREAST];
         const index_t T = FN(crf_length)(c, b);
         if (T) FN(crf_block)(c, b, T, &factors, logZ, marginals, counts, exact, C, block);
+        if (T && path) FN(crf_block_links)(c, b, T, &factors, exact, path, block);
         for (index_t l = 0; l < crf_alive(c->T, c->counts, 0, b); l++)
-            if (!exact[l]) FN(crf_log)(c, b + l, logZ, marginals, counts, block);
+            if (!exact[l]) FN(crf_log)(c, b + l, logZ, marginals, counts, path, block);
     }
     if (!counts) return;
     for (index_t i = 0; i < K; i++)
@@ -74,7 +89,25 @@ static void FN(crf_marginals)(index_t T, index_t K, index_t B, const int64_t *co
                               const REAL *start, const REAL *transitions, const REAL *end, const int64_t *previous,
                               double *logZ, REAL *marginals, double *scratch) {
     const FN(chain) c = {T, K, B, counts, scores, start, transitions, end, previous};
-    FN(crf_expect)(&c, logZ, marginals, NULL, crf_aligned(scratch));
+    FN(crf_expect)(&c, logZ, marginals, NULL, NULL, crf_aligned(scratch));
+}
+
+/* The first of N rows whose tag is not in [0, K), or -1. */
+static int64_t FN(crf_unknown)(index_t N, index_t K, const int64_t *tags) {
+    for (index_t i = 0; i < N; i++)
+        if (tags[i] < 0 || tags[i] >= K) return i;
+    return -1;
+}
+
+/* As crf_marginals, and the links (N) of the path `tags`. Returns what crf_unknown does, and then writes nothing. */
+static int64_t FN(crf_links)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
+                             const REAL *start, const REAL *transitions, const REAL *end, const int64_t *previous,
+                             const int64_t *tags, double *logZ, REAL *marginals, double *links, double *scratch) {
+    const FN(chain) c = {T, K, B, counts, scores, start, transitions, end, previous};
+    const crf_path path = {tags, links};
+    const int64_t unknown = FN(crf_unknown)(FN(crf_rows)(&c), K, tags);
+    if (unknown < 0) FN(crf_expect)(&c, logZ, marginals, NULL, &path, crf_aligned(scratch));
+    return unknown;
 }
 
 /* From logZ, marginals and expected counts to -log p of the given tags and its gradient: the path's score and its own
@@ -109,21 +142,19 @@ static void FN(crf_scaled)(index_t n, double scale, const double *restrict x, RE
     SIMD for (index_t k = 0; k < n; k++) out[k] = (REAL)(scale * x[k]);
 }
 
-/* losses (B) = log Z - score(tags), and `scale` times the gradient of their sum. Returns -1, or the first row whose
- * tag is not in [0, K), and then writes nothing. */
+/* losses (B) = log Z - score(tags), and `scale` times the gradient of their sum. Returns what crf_unknown does, and then
+ * writes nothing. */
 static int64_t FN(crf_gradient)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
                                 const REAL *start, const REAL *transitions, const REAL *end,
                                 const int64_t *previous, const int64_t *tags, double scale, double *losses,
                                 REAL *dscores, REAL *dstart, REAL *dtransitions, REAL *dend, double *scratch) {
     const FN(chain) c = {T, K, B, counts, scores, start, transitions, end, previous};
     const crf_counts expected = {scratch, scratch + K, scratch + K + K * K};
-    const index_t size = K * K + 2 * K;
-    index_t N = 0;
-    for (index_t t = 0; t < T; t++) N += counts[t];
-    for (index_t i = 0; i < N; i++)
-        if (tags[i] < 0 || tags[i] >= K) return i;
+    const index_t N = FN(crf_rows)(&c), size = K * K + 2 * K;
+    const int64_t unknown = FN(crf_unknown)(N, K, tags);
+    if (unknown >= 0) return unknown;
     memset(scratch, 0, sizeof(double) * size);
-    FN(crf_expect)(&c, losses, dscores, &expected, crf_aligned(scratch + size));
+    FN(crf_expect)(&c, losses, dscores, &expected, NULL, crf_aligned(scratch + size));
     FN(crf_take_path)(&c, tags, losses, dscores, &expected);
     SIMD for (index_t i = 0; i < N * K; i++) dscores[i] *= (REAL)scale;
     FN(crf_scaled)(K, scale, expected.start, dstart);

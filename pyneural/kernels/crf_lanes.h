@@ -246,3 +246,26 @@ static void FN(crf_block)(const FN(chain) *c, index_t b, index_t T, const crf_fa
     }
     crf_outer(T - 1, P, alphas, es + size, C);
 }
+
+/* The links of the path through those sequences of the block that are done, from the alphas that crf_block left:
+ *   P(y_{t-1}=i | y_t=j) = alpha_{t-1}[i] E[i,j] / sum_k alpha_{t-1}[k] E[k,j]
+ * What underflowed there belongs to labels of no probability (above). */
+static void FN(crf_block_links)(const FN(chain) *c, index_t b, index_t T, const crf_factors *f, const int *exact,
+                                const crf_path *path, const double *alphas) {
+    const index_t P = crf_padded(c->K);
+    index_t row = b;
+    for (index_t t = 0; t < T; row += c->counts[t++]) {
+        const index_t n = crf_alive(c->T, c->counts, t, b);
+        for (index_t l = 0; l < n; l++) {
+            if (!exact[l]) continue;
+            path->links[row + l] = 1;
+            if (!t) continue;
+            const double *alpha = alphas + (t - 1) * P * ABREAST + l;
+            const double *E = f->transposed + path->tags[row + l] * P;
+            const int64_t i = path->tags[row - c->counts[t - 1] + l];
+            double sum = 0;
+            for (index_t k = 0; k < c->K; k++) sum += alpha[k * ABREAST] * E[k];
+            path->links[row + l] = sum > 0 ? alpha[i * ABREAST] * E[i] / sum : sum; /* NaN stays */
+        }
+    }
+}

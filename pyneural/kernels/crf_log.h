@@ -10,13 +10,13 @@
 
 #ifndef PYNEURAL_CRF_LOG
 #define PYNEURAL_CRF_LOG
-/* x -= log sum exp x; returns that logarithm, -inf where all is -inf. */
+/* x -= log sum exp x; returns that logarithm. Where all is -inf, so is that, and x stays. */
 static double crf_normalise(index_t K, double *restrict x) {
     double largest = -1e300, sum = 0;
     for (index_t k = 0; k < K; k++) largest = x[k] > largest ? x[k] : largest;
     for (index_t k = 0; k < K; k++) sum += fast_exp_f64(x[k] - largest);
-    const double total = largest + log(sum);
-    for (index_t k = 0; k < K; k++) x[k] -= total;
+    const double total = largest + log(sum), taken = total < -1e300 ? 0 : total;
+    for (index_t k = 0; k < K; k++) x[k] -= taken;
     return total;
 }
 
@@ -57,7 +57,7 @@ static void crf_log_backward(index_t K, const double *alpha, const double *A, co
 
 /* Sequence b, as crf_expect. scratch: (3 T + K + 3) K. */
 static void FN(crf_log)(const FN(chain) *c, index_t b, double *logZ, REAL *marginals, const crf_counts *counts,
-                        double *scratch) {
+                        const crf_path *path, double *scratch) {
     const index_t K = c->K, T = FN(crf_length)(c, b);
     const REAL *first = FN(crf_first)(c, b);
     double *const A = scratch, *const alphas = A + K * K, *const largest = alphas + T * K;
@@ -82,6 +82,12 @@ static void FN(crf_log)(const FN(chain) *c, index_t b, double *logZ, REAL *margi
     for (index_t t = T - 1;; t--) {
         row -= c->counts[t];
         for (index_t k = 0; k < K; k++) marginals[row * K + k] = (REAL)p[k];
+        if (path) {
+            const int64_t j = path->tags[row], i = t ? path->tags[row - c->counts[t - 1]] : 0;
+            path->links[row] = t ? fast_exp_f64(alphas[(t - 1) * K + i] + A[i * K + j] - largest[t * K + j]) *
+                                       inverse[t * K + j]
+                                 : 1;
+        }
         if (!t) break;
         crf_log_backward(K, alphas + (t - 1) * K, A, largest + t * K, inverse + t * K, p, before,
                          counts ? counts->transitions : NULL, pairs);

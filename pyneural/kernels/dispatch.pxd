@@ -49,6 +49,12 @@ cdef extern from "dispatch.h" nogil:
                                 void *, void *, double *) noexcept nogil
         void (*crf_viterbi)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
                             const void *, const int64_t *, int64_t *, double *, double *) noexcept nogil
+        int64_t (*crf_links)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
+                             const void *, const int64_t *, const int64_t *, double *, void *, double *,
+                             double *) noexcept nogil
+        void (*crf_best_paths)(index_t, index_t, index_t, const int64_t *, const void *, const void *, const void *,
+                               const void *, const int64_t *, index_t, int64_t *, double *, int64_t *,
+                               double *) noexcept nogil
         void (*add_rows)(index_t, index_t, const int64_t *, double, void *, double, const void *) noexcept nogil
         double (*sum_of_squares)(index_t, index_t, const int64_t *, const void *) noexcept nogil
         double (*sgd_step)(index_t, index_t, const int64_t *, void *, const void *, const gradient_terms *,

@@ -4,3 +4,14 @@
 def cell_scratch(gates: int, H: int) -> int:
     """How many numbers of scratch a cell of so many gates and H units needs: room for its recurrent weights, packed."""
     return gates * (H + 32) * (H + 32)
+
+
+def crf_scratch(T: int, K: int) -> int:
+    """How many numbers of scratch a CRF of K labels needs for T steps: room for what lanes of 8 sequences keep."""
+    return 8 * (T + K + 5) * (2 * K + 9)
+
+
+def best_paths_room(T: int, K: int, n: int) -> tuple[int, int]:
+    """(pointers, scratch) that the n best paths of T steps need: room for n nodes a step, of K candidates each."""
+    nodes = T * min(n, K) + 1
+    return nodes * (n + K + 2) + (T + 1) * (K + 1) + 1, crf_scratch(T, K) + nodes * (n + K) + (2 * T + K + 2) * K + 1

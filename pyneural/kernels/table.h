@@ -47,7 +47,7 @@ typedef struct {
     void (*lstm_backward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, index_t bptt,
                           const REAL *dy /*?*/, index_t lddy, const REAL *gates, const REAL *c_prev, const REAL *tanh_c,
                           const REAL *U, REAL *dh, REAL *dc, REAL *da, REAL *scratch);
-    /* crf.h, viterbi.h: `scratch` has room for 8 (T + K + 5) (2 K + 9) numbers */
+    /* crf.h, viterbi.h, best_paths.h. scratch and pointers: what crf_scratch and best_paths_room in sizes.py say */
     void (*crf_marginals)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores, const REAL *start,
                           const REAL *transitions, const REAL *end, const int64_t *previous /*? B*/, double *logZ,
                           REAL *marginals, double *scratch);
@@ -58,6 +58,12 @@ typedef struct {
     void (*crf_viterbi)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores, const REAL *start,
                         const REAL *transitions, const REAL *end, const int64_t *previous /*? B*/, int64_t *tags,
                         double *path_scores, double *scratch);
+    int64_t (*crf_links)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores, const REAL *start,
+                         const REAL *transitions, const REAL *end, const int64_t *previous /*? B*/,
+                         const int64_t *tags, double *logZ, REAL *marginals, double *links, double *scratch);
+    void (*crf_best_paths)(index_t T, index_t K, index_t B, const int64_t *counts, const REAL *scores,
+                           const REAL *start, const REAL *transitions, const REAL *end, const int64_t *previous /*? B*/,
+                           index_t n, int64_t *tags, double *path_scores, int64_t *pointers, double *scratch);
     /* optimisers.h: R rows of D numbers; `rows` NULL means rows 0..R-1. Each returns the sum of the
      * squares of the update, for reports. */
     void (*add_rows)(index_t R, index_t D, const int64_t *rows /*?*/, double scale, REAL *total, double weight,

@@ -11,6 +11,7 @@
 #include "lstm.h"
 #include "crf.h"
 #include "viterbi.h"
+#include "best_paths.h"
 #include "optimisers.h"
 
 #if DOUBLE
@@ -41,6 +42,8 @@ static const kernels_f32
         .crf_marginals = FN(crf_marginals),
         .crf_gradient = FN(crf_gradient),
         .crf_viterbi = FN(crf_viterbi),
+        .crf_links = FN(crf_links),
+        .crf_best_paths = FN(crf_best_paths),
         .add_rows = FN(add_rows),
         .sum_of_squares = FN(sum_of_squares),
         .sgd_step = FN(sgd_step),

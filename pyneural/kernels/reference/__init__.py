@@ -5,7 +5,7 @@ Written to be read next to the equations, not to be fast. Outputs are arrays tha
 `offset[t] : offset[t] + counts[t]` and belong to sequences 0 .. counts[t] - 1.
 """
 
-from pyneural.kernels.reference.crf import crf_gradient, crf_marginals, crf_viterbi
+from pyneural.kernels.reference.crf import crf_best_paths, crf_gradient, crf_links, crf_marginals, crf_viterbi
 from pyneural.kernels.reference.elementwise import (
     activation_backward,
     activation_forward,
@@ -35,7 +35,9 @@ __all__ = [
     "affine",
     "affine_backward",
     "column_sums",
+    "crf_best_paths",
     "crf_gradient",
+    "crf_links",
     "crf_marginals",
     "crf_viterbi",
     "distinct",

@@ -24,7 +24,9 @@ ONE_CASE = {
     "affine": "large H=19 bias=True",
     "affine_backward": "large H=19 bias=True inputs=True strides=False",
     "column_sums": "large",
+    "crf_best_paths": "ragged K=5 small known=True n=3",
     "crf_gradient": "ragged K=5 small known=True scale=0.125",
+    "crf_links": "ragged K=5 small known=True",
     "crf_marginals": "ragged K=5 small known=True",
     "crf_viterbi": "ragged K=5 small known=True",
     "distinct": "repeated",
@@ -51,7 +53,9 @@ ONE_CASE = {
 OPTIONAL = {
     "affine_backward": ("W", "db", "dx"),
     "affine": ("b",),
+    "crf_best_paths": ("previous",),
     "crf_gradient": ("previous",),
+    "crf_links": ("previous",),
     "crf_marginals": ("previous",),
     "crf_viterbi": ("previous",),
     "gru_backward": ("dy",),
@@ -223,6 +227,8 @@ def test_counts(name: str, fault: str, change: Any) -> None:
         ("adam_step", "rows", 23),
         ("softmax_gradient", "targets", 131),
         ("crf_gradient", "tags", 5),
+        ("crf_links", "tags", 5),
+        ("crf_best_paths", "previous", 5),
         ("crf_marginals", "previous", 5),
         ("crf_gradient", "previous", 5),
         ("crf_viterbi", "previous", 5),
@@ -258,6 +264,7 @@ def test_numbers_out_of_range(name: str, key: str, size: int) -> None:
         ("crf_gradient", {"scratch": np.zeros(9)}, "scratch"),
         ("crf_marginals", {"scratch": np.zeros(9)}, "scratch"),
         ("crf_viterbi", {"scratch": np.zeros(9)}, "scratch"),
+        ("crf_best_paths", {"tags": np.zeros((0, 18), np.int64), "path_scores": np.zeros((0, 8))}, "tags"),
         ("sgd_step", {"terms": (1.0, 2.0)}, "terms"),
         ("sgd_step", {"terms": None}, "terms"),
         ("adam_step", {"terms": ("a", 1.0, 0.0)}, "terms"),
@@ -289,6 +296,7 @@ def test_reference_checks_what_a_user_can_get_wrong() -> None:
     ] + [
         ("softmax_gradient", "targets"),
         ("crf_gradient", "tags"),
+        ("crf_links", "tags"),
     ]:
         for wrong in (-1, 2**40):
             case = arguments(name)

@@ -30,7 +30,16 @@ TOLERANCE_AT_LARGE_SCORES = {"1e4": 1e-9, "1e6": 1e-7, "span": 1e-10, "far": 1e-
 # Results that have no terms to cancel are compared one by one; elsewhere an element's error is relative to
 # the terms it is made of, which 1 and the largest element of its array stand for.
 ELEMENT_BY_ELEMENT = ("activation_forward", "exponential", "softmax")
-EXACT = ("crf_viterbi", "distinct", "dropout_mask", "gather", "packing_order", "row_numbers", "zero_rows")
+EXACT = (
+    "crf_best_paths",
+    "crf_viterbi",
+    "distinct",
+    "dropout_mask",
+    "gather",
+    "packing_order",
+    "row_numbers",
+    "zero_rows",
+)
 
 
 def compiled(name: str) -> Callable[..., Any]:

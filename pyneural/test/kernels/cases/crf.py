@@ -7,11 +7,14 @@ from itertools import product
 
 import numpy as np
 
+from pyneural.kernels.sizes import best_paths_room, crf_scratch
 from pyneural.test.kernels.cases.draw import BATCHES, BOTH, LARGE, Arguments, Cases, Draw, counts_of, unset
 
 # What each kernel writes.
 WRITES = {
+    "crf_best_paths": ("tags", "path_scores"),
     "crf_gradient": ("losses", "dscores", "dstart", "dtransitions", "dend"),
+    "crf_links": ("logZ", "marginals", "links"),
     "crf_marginals": ("logZ", "marginals"),
     "crf_viterbi": ("tags", "path_scores"),
 }
@@ -22,11 +25,11 @@ SPANS = {"span of 299": 299.0, "span of 301": 301.0, "span of 600": 600.0}
 # What some transitions, starts and ends are, in a batch with scores of 300 in every other row
 FAR = {f"far at {low:g}": low for low in (-280.0, -400.0, -1e4, -np.inf)}
 OF_ONE_LABEL = ("small", "scores of 1e4", "ties")
-KINDS = (*OF_ONE_LABEL, "scores of 1e6", "barred", "barred start", "a NaN", *SPANS, *FAR)
+KINDS = (*OF_ONE_LABEL, "scores of 1e6", "barred", "barred start", "no path", "a NaN", *SPANS, *FAR)
 
 
 def _chains(draw: Draw) -> Iterator[tuple[str, int, int, int, Arguments]]:
-    """(label, N, B, K, the arguments that the three kernels have in common)."""
+    """(label, N, B, K, the arguments that the kernels have in common)."""
     for (size, lengths), K, kind, known in product(BATCHES.items(), (1, 5, 19), KINDS, BOTH):
         if (kind not in OF_ONE_LABEL and K == 1) or (size == "large") != (K == 19):
             continue
@@ -56,6 +59,8 @@ def _chain(
         transitions[2, 4] = 0
     if kind == "barred start":
         start[1:] = -np.inf
+    if kind == "no path":  # but of one step, or of two
+        transitions[...], transitions[0, 1] = -np.inf, 0
     if kind in SPANS:
         transitions = draw.rng.uniform(0, SPANS[kind], (K, K)).astype(draw.dtype)
         transitions.flat[[0, -1]] = 0, SPANS[kind]
@@ -80,7 +85,7 @@ def _chain(
 
 
 def _scratch(shared: Arguments, K: int) -> Arguments:
-    return {"scratch": unset(8 * (len(shared["counts"]) + K + 5) * (2 * K + 9))}
+    return {"scratch": unset(crf_scratch(len(shared["counts"]), K))}
 
 
 def crf_marginals(dtype: type) -> Cases:
@@ -102,7 +107,25 @@ def crf_gradient(dtype: type) -> Cases:
             )
 
 
+def crf_links(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, N, B, K, shared in _chains(draw):
+        results = {"logZ": unset(B), "marginals": draw.unset(N, K), "links": unset(N)}
+        yield label, shared | {"tags": draw.integers(0, K, N)} | results | _scratch(shared, K)
+
+
 def crf_viterbi(dtype: type) -> Cases:
     draw = Draw(dtype)
     for label, N, B, K, shared in _chains(draw):
         yield label, shared | {"tags": np.full(N, -7, np.int64), "path_scores": unset(B)} | _scratch(shared, K)
+
+
+def crf_best_paths(dtype: type) -> Cases:
+    draw = Draw(dtype)
+    for label, N, B, K, shared in _chains(draw):
+        if "a NaN" in label:
+            continue  # which is no score, and in no order with others
+        for n in (1, 3, 10) if N < 50 else (4,):
+            pointers, scratch = best_paths_room(len(shared["counts"]), K, n)
+            room = {"pointers": np.zeros(pointers, np.int64), "scratch": unset(scratch)}
+            yield f"{label} {n=}", shared | {"tags": np.full((n, N), -7, np.int64), "path_scores": unset(n, B)} | room
