@@ -15,7 +15,7 @@ from pyneural.components import (
 )
 from pyneural.environment import __version__, info
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
-from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
+from pyneural.losses import Allowed, BestPaths, Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
 from pyneural.neural_layer import Cost, Layer, Loss, Parameter
 from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, unpack
@@ -29,8 +29,10 @@ from pyneural.training import epochs, fit, scorer
 __all__ = [
     "Activation",
     "Adam",
+    "Allowed",
     "Batch",
     "Batches",
+    "BestPaths",
     "Bidirectional",
     "ClippedRelu",
     "Concatenate",

@@ -192,8 +192,8 @@ class Layer(ABC):
         return self
 
     def config(self) -> dict[str, Any]:
-        """What the layer is: its class, its plain attributes (of an array, its shape and a digest), its inner layers,
-        and the order of its gates where it has some."""
+        """What the layer is: its class, its plain attributes (of an array, also one of a named tuple, its shape and a
+        digest), its inner layers, and the order of its gates where it has some."""
         described: dict[str, Any] = {"class": type(self).__name__}
         if gates := getattr(self, "gates", ""):
             described["gates"] = gates
@@ -203,10 +203,9 @@ class Layer(ABC):
             if isinstance(member, str | int | float | bool | None):
                 described[name] = member
             elif isinstance(member, np.ndarray):
-                import hashlib  # here, as few layers need it
-
-                digest = hashlib.sha256(np.ascontiguousarray(member).data).hexdigest()[:16]
-                described[name] = {"shape": list(member.shape), "digest": digest}
+                described[name] = _described(member)
+            elif isinstance(member, tuple) and hasattr(member, "_asdict"):
+                described[name] = {field: _described(array) for field, array in member._asdict().items()}
         for name, member in self.children():
             if isinstance(member, Layer):
                 described[name] = member.config()
@@ -247,6 +246,13 @@ class Layer(ABC):
 
     def prepare(self) -> None:  # noqa: B027 - most layers have nothing to prepare
         """Sets up what must exist before the first batch; called when the network is allocated or replicated."""
+
+
+def _described(array: NDArray[Any]) -> dict[str, Any]:
+    import hashlib  # here, as few layers need it
+
+    digest = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
+    return {"shape": list(array.shape), "digest": digest}
 
 
 class Loss(Layer):

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
+from pyneural.losses.paths import BestPaths, best_paths, span_rows
 from pyneural.neural_layer import Cost, Loss
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
+Float64 = NDArray[np.float64]
 
 
 class Softmax(Loss):
@@ -66,3 +68,25 @@ class Softmax(Loss):
         p = np.empty_like(x)
         kernels.softmax(x, p)
         return p
+
+    # ---- rows as steps of sequences, which have nothing to do with each other: a Crf's answers without transitions
+
+    def best_paths(self, x: Array, steps: Steps, n: int) -> BestPaths:
+        """The n most probable combinations of labels for each sequence, with their probabilities. Takes K² numbers."""
+        K = x.shape[1]
+        nothing = np.zeros((K + 2, K), dtype=x.dtype)
+        largest = x.max(axis=1, keepdims=True).astype(np.float64)
+        logZ = np.log(np.exp(x - largest).sum(axis=1)) + largest[:, 0]
+        totals = np.zeros(steps.sequences)
+        np.add.at(totals, steps.sequence_of_row, logZ)
+        return best_paths((x, nothing[0], nothing[1:-1], nothing[-1], steps.counts, None), n, totals)
+
+    def span_probabilities(self, x: Array, steps: Steps, labels: Integers, spans: ArrayLike) -> Float64:
+        """The probability (S,) that a span has the labels that it has in `labels` (N,): the product of theirs.
+
+        spans: (S, 3) of each its packed sequence, its first step, and the step after its last
+        """
+        rows, first = span_rows(steps, spans)
+        if not len(first):
+            return np.zeros(0)
+        return np.multiply.reduceat(self.probabilities(x)[rows, labels[rows]], first, dtype=np.float64)

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["SCHEMES", "Span", "convert", "recognise", "spans", "tags_of"]
+import numpy as np
+
+from pyneural.losses import Allowed
+
+__all__ = ["SCHEMES", "Span", "allowed", "convert", "recognise", "spans", "tags_of"]
 
 SCHEMES = ("IOB1", "IOB2", "IOBES")
 
@@ -162,6 +166,35 @@ def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
     _check_scheme("source", source)
     _check_scheme("target", target)
     return tags_of(spans(tags, source), len(tags), target)
+
+
+def allowed(labels: Sequence[str], scheme: str) -> Allowed:
+    """What a well-formed sequence of these labels may do, in their order, for a `Crf`:
+
+    - IOB2: I only after a label of the same type;
+    - IOB1: B only after a label of the same type;
+    - IOBES: after B or I, only I or E of the same type, and not the end; elsewhere, neither I nor E.
+
+    Raises ValueError for an unknown scheme, and for a label that is none of its tags.
+
+    >>> allowed(["O", "B-PER", "I-PER"], "IOB2").transitions.astype(int)
+    array([[1, 1, 0],
+           [1, 1, 1],
+           [1, 1, 1]])
+    """
+    _check_scheme("scheme", scheme)
+    parts = [_parts(label) for label in labels]
+    for label, known in zip(labels, parts, strict=True):
+        if known is None or (known[0] in "ES" and scheme != "IOBES"):
+            raise ValueError(f"labels: expected tags of {scheme}, but got {label!r}")
+    prefix = np.array([known[0] for known in parts if known], dtype=str)
+    kind = np.array([known[1] for known in parts if known], dtype=str)
+    same = (kind[:, None] == kind) & (prefix != "O")[:, None] & (prefix != "O")
+    if scheme != "IOBES":
+        bound = prefix == ("I" if scheme == "IOB2" else "B")
+        return Allowed(~bound, ~bound | same, np.ones(len(prefix), dtype=bool))
+    opened, inside = np.isin(prefix, ["B", "I"]), np.isin(prefix, ["I", "E"])
+    return Allowed(~inside, np.where(opened[:, None], inside & same, ~inside), ~opened)
 
 
 def _parts(tag: str) -> tuple[str, str] | None:

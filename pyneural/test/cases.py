@@ -24,10 +24,11 @@ from pyneural.components import (
     WordDropout,
 )
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
-from pyneural.losses import Continued, Crf, FactoredSoftmax, Softmax, SquaredError
+from pyneural.losses import Allowed, Continued, Crf, FactoredSoftmax, Softmax, SquaredError
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
 from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps
+from pyneural.tagging.schemes import allowed
 
 Column = Any
 Maker = Callable[[Sequence[int], np.random.Generator], Column]
@@ -157,6 +158,31 @@ def each(low: int, high: int) -> Maker:
     return lambda lengths, rng: rng.integers(low, high, len(lengths))
 
 
+def walk(may: Allowed, T: int, rng: np.random.Generator, before: int = -1) -> Any:
+    """T labels drawn from what is allowed after the label before (-1 for none)."""
+    can_end = [np.asarray(may.end)]  # whether one can come to an end in time from each label
+    for _ in range(T - 1):
+        can_end.insert(0, (may.transitions & can_end[0]).any(axis=1))
+    labels = []
+    for on in can_end[:T]:
+        before = int(rng.choice(np.flatnonzero(on & (may.start if before < 0 else may.transitions[before]))))
+        labels.append(before)
+    return labels
+
+
+def walks(may: Allowed) -> Maker:
+    return lambda lengths, rng: Ragged.of([walk(may, T, rng) for T in lengths], dtype=np.int64)
+
+
+def continued_walks(may: Allowed) -> Maker:
+    def make(lengths: Sequence[int], rng: np.random.Generator) -> Continued:
+        before = rng.integers(-1, len(may.start), len(lengths))
+        labels = [walk(may, T, rng, known) for T, known in zip(lengths, before, strict=True)]
+        return Continued(Ragged.of(labels, dtype=np.int64), before)
+
+    return make
+
+
 def real_each(D: int) -> Maker:
     return lambda lengths, rng: rng.standard_normal((len(lengths), D))
 
@@ -223,6 +249,8 @@ def _speller(*, swapped: bool) -> Network:
     return Network(Sequential(both, Gru(8, 4), Dense(4, 3)), Crf(3))
 
 
+IOBES = allowed(["O", "B", "I", "E", "S"], "IOBES")
+IOB1 = allowed(["O", "B-X", "I-X", "I-Y"], "IOB1")
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "clipped_relu", ClippedRelu(0.5))
 CASES: dict[str, Case] = {
     "dense": Case(lambda: Dense(3, 4), real(3)),
@@ -263,6 +291,8 @@ CASES: dict[str, Case] = {
     ),
     "crf": Case(_dense(lambda: Crf(4)), real(3), ids(4)),
     "crf sum": Case(_dense(lambda: Crf(2, reduction="sum"), 2), real(3), ids(2)),
+    "crf of IOBES": Case(_dense(lambda: Crf(5, allowed=IOBES), 5), real(3), walks(IOBES)),
+    "crf of IOB1, continued": Case(_dense(lambda: Crf(4, allowed=IOB1)), real(3), continued_walks(IOB1)),
     "crf continued": Case(_dense(lambda: Crf(4)), real(3), named(Continued, ids(4), each(-1, 4))),
     "tagger": Case(_tagger, ids(6), ids(4)),
     "tagger with dropout": Case(lambda: _tagger(0.4), ids(6), ids(4)),

@@ -174,7 +174,7 @@ def test_config():
     config = Network(body, Crf(2, reduction="sum")).config()
     assert json.loads(json.dumps(config)) == config
     assert config["class"] == "Network"
-    assert config["loss"] == {"class": "Crf", "labels": 2, "reduction": "sum"}
+    assert config["loss"] == {"class": "Crf", "labels": 2, "reduction": "sum", "allowed": None}
     body = config["body"]
     assert [body[f"layers.{i}"]["class"] for i in range(4)] == ["Concatenate", "Dropout", "Rnn", "Dense"]
     assert body["layers.1"] == {"class": "Dropout", "rate": 0.25, "locked": True}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise, product
 
+import numpy as np
 import pytest
 
-from pyneural.tagging.schemes import SCHEMES, Span, convert, recognise, spans, tags_of
+from pyneural.tagging.schemes import SCHEMES, Span, allowed, convert, recognise, spans, tags_of
 
 # Three neighbouring chunks, two of one type, in every scheme: PER of tokens 1 and 2, PER of 3, LOC of 4.
 CHUNKS = [Span(1, 3, "PER"), Span(3, 4, "PER"), Span(4, 5, "LOC")]
@@ -214,3 +216,41 @@ def test_spans_that_do_not_fit(span: tuple[int, int, str]) -> None:
 def test_spans_that_overlap() -> None:
     with pytest.raises(ValueError, match=r"spans: expected spans that do not overlap, but got .*start=0.*start=1"):
         tags_of([Span(1, 3, "A"), Span(0, 2, "B")], 3, "IOB2")
+
+
+LABELS = {
+    "IOB1": ["O", "I-A", "B-A", "I-B", "B-B"],
+    "IOB2": ["B-B", "O", "B-A", "I-B", "I-A"],
+    "IOBES": ["S-A", "O", "B-A", "E-A", "I-B", "B-B", "E-B", "S-B", "I-A"],
+}
+
+
+@pytest.mark.parametrize("types", ["two types", "none"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_allowed_is_what_is_well_formed(scheme: str, types: str) -> None:
+    """Sequences that may be are those that stand as they are when their spans are written again; of up to three labels
+    every one."""
+    labels = LABELS[scheme] if types == "two types" else ["O", *("BI" if scheme != "IOBES" else "BIES")]
+    rules = allowed(labels, scheme)
+    assert [part.dtype for part in rules] == [bool] * 3
+    assert [part.shape for part in rules] == [(len(labels),), (len(labels), len(labels)), (len(labels),)]
+    for length in (1, 2, 3):
+        for path in product(range(len(labels)), repeat=length):
+            tags = [labels[number] for number in path]
+            may_be = rules.start[path[0]] & rules.end[path[-1]]
+            may_be &= all(rules.transitions[i, j] for i, j in pairwise(path))
+            assert may_be == (convert(tags, scheme, scheme) == tags), tags
+
+
+def test_allowed_of_a_dialect() -> None:
+    canonical, bilou = (allowed([f"{prefix}-X" for prefix in tags], "IOBES") for tags in ("BIES", "BILU"))
+    for ours, theirs in zip(canonical, bilou, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("label", "scheme"), [("S-A", "IOB2"), ("E-A", "IOB1"), ("NN", "IOBES"), ("-A", "IOB1")])
+def test_allowed_of_labels_of_no_such_scheme(label: str, scheme: str) -> None:
+    with pytest.raises(ValueError, match=f"labels: expected tags of {scheme}, but got '{label}'"):
+        allowed(["O", label], scheme)
+    with pytest.raises(ValueError, match="scheme: expected one of"):
+        allowed(["O"], "BIO")
