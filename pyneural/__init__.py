@@ -4,6 +4,7 @@ from pyneural.batches import Batches, Streams
 from pyneural.components import (
     Activation,
     ClippedRelu,
+    ConvolutionMax,
     Dense,
     Dropout,
     Embedding,
@@ -36,6 +37,7 @@ __all__ = [
     "Concatenate",
     "Constant",
     "Continued",
+    "ConvolutionMax",
     "Cosine",
     "Cost",
     "Crf",

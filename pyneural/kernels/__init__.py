@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pyneural.kernels.sizes import cell_scratch as cell_scratch
+from pyneural.kernels.sizes import convolution_scratch as convolution_scratch
 
 kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
 if TYPE_CHECKING or kind == "reference":
@@ -20,6 +21,7 @@ if TYPE_CHECKING or kind == "reference":
 elif kind == "compiled":
     # ruff: noqa: F401
     try:
+        from pyneural.kernels.convolution import convolution_backward, convolution_forward
         from pyneural.kernels.crf import crf_gradient, crf_marginals, crf_viterbi
         from pyneural.kernels.dispatch import bf16, isa
         from pyneural.kernels.elementwise import (

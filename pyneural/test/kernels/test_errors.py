@@ -24,6 +24,8 @@ ONE_CASE = {
     "affine": "large H=19 bias=True",
     "affine_backward": "large H=19 bias=True inputs=True strides=False",
     "column_sums": "large",
+    "convolution_backward": "ragged D=5 F=7 width=3 inputs=True",
+    "convolution_forward": "ragged D=5 F=7 width=3 kept=True ties=False",
     "crf_gradient": "ragged K=5 small known=True scale=0.125",
     "crf_marginals": "ragged K=5 small known=True",
     "crf_viterbi": "ragged K=5 small known=True",
@@ -51,6 +53,8 @@ ONE_CASE = {
 OPTIONAL = {
     "affine_backward": ("W", "db", "dx"),
     "affine": ("b",),
+    "convolution_backward": ("dx",),
+    "convolution_forward": ("winners",),
     "crf_gradient": ("previous",),
     "crf_marginals": ("previous",),
     "crf_viterbi": ("previous",),
@@ -212,6 +216,7 @@ def test_counts(name: str, fault: str, change: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "size"),
     [
+        ("convolution_backward", "winners", 1),
         ("gather", "ids", 6),
         ("scatter_add", "ids", 6),
         ("distinct", "ids", 6),
@@ -252,6 +257,8 @@ def test_numbers_out_of_range(name: str, key: str, size: int) -> None:
         ("dropout_mask", {"rate": 1.0}, "rate"),
         ("dropout_mask", {"rate": -0.1}, "rate"),
         ("dropout_mask", {"rate": np.nan}, "rate"),
+        ("convolution_forward", {"width": 2}, "width"),
+        ("convolution_backward", {"width": -1}, "width"),
         ("lstm_forward", {"h_prev": None}, "h_prev"),
         ("lstm_forward", {"c_prev": None}, "c_prev"),
         ("crf_gradient", {"dend": None}, "dend"),
