@@ -5,6 +5,7 @@ from pyneural.batches import Batches, Distinct, Streams
 from pyneural.components import (
     Activation,
     ClippedRelu,
+    ConvolutionMax,
     Dense,
     Dropout,
     Embedding,
@@ -40,6 +41,7 @@ __all__ = [
     "Concatenate",
     "Constant",
     "Continued",
+    "ConvolutionMax",
     "Cosine",
     "Cost",
     "Crf",

@@ -1,6 +1,7 @@
 """Layers that stand on their own, one file a layer."""
 
 from pyneural.components.activation import Activation, ClippedRelu
+from pyneural.components.convolution import ConvolutionMax
 from pyneural.components.dense import Dense
 from pyneural.components.dropout import Dropout, RandomLayer, WordDropout
 from pyneural.components.embedding import Embedding
@@ -12,6 +13,7 @@ from pyneural.components.rnn import Rnn
 __all__ = [
     "Activation",
     "ClippedRelu",
+    "ConvolutionMax",
     "Dense",
     "Dropout",
     "Embedding",

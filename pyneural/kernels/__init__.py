@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyneural.kernels.sizes import best_paths_room as best_paths_room
 from pyneural.kernels.sizes import cell_scratch as cell_scratch
+from pyneural.kernels.sizes import convolution_scratch as convolution_scratch
 from pyneural.kernels.sizes import crf_scratch as crf_scratch
 
 kind = os.environ.get("PYNEURAL_KERNELS", "compiled")
@@ -22,6 +23,7 @@ if TYPE_CHECKING or kind == "reference":
 elif kind == "compiled":
     # ruff: noqa: F401
     try:
+        from pyneural.kernels.convolution import convolution_backward, convolution_forward
         from pyneural.kernels.crf import crf_best_paths, crf_gradient, crf_links, crf_marginals, crf_viterbi
         from pyneural.kernels.dispatch import bf16, isa
         from pyneural.kernels.elementwise import (

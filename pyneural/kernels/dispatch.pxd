@@ -28,6 +28,11 @@ cdef extern from "dispatch.h" nogil:
         int64_t (*gather)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         int64_t (*scatter_add)(index_t, index_t, index_t, const void *, const int64_t *, void *) noexcept nogil
         void (*zero_rows)(index_t, index_t, const int64_t *, void *) noexcept nogil
+        void (*convolution_forward)(index_t, index_t, index_t, index_t, index_t, const int64_t *, int, const void *,
+                                    const void *, const void *, void *, int64_t *, void *) noexcept nogil
+        int64_t (*convolution_backward)(index_t, index_t, index_t, index_t, index_t, const int64_t *, const void *,
+                                        const void *, const int64_t *, const void *, void *, void *, void *, void *,
+                                        int64_t *) noexcept nogil
         void (*rnn_forward)(index_t, index_t, const int64_t *, int, int, int, const void *, const void *, void *, void *,
                             index_t, void *, void *) noexcept nogil
         void (*rnn_backward)(index_t, index_t, const int64_t *, int, int, int, index_t, const void *, index_t,

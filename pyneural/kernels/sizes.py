@@ -6,6 +6,13 @@ def cell_scratch(gates: int, H: int) -> int:
     return gates * (H + 32) * (H + 32)
 
 
+def convolution_scratch(N: int, T: int, B: int, D: int, F: int, width: int) -> int:
+    """How many numbers of scratch a convolution over N rows needs, those of B sequences of at most T steps."""
+    forward = (width * D + 32) * (F + 32) + T * (F + 16) + (T + width) * D  # W packed, s and the rows of a sequence
+    backward = (width * F + N + (B + 1) * (width // 2)) * (D + 16) + 16  # W turned, the rows of some
+    return max(forward, backward)
+
+
 def crf_scratch(T: int, K: int) -> int:
     """How many numbers of scratch a CRF of K labels needs for T steps: room for what lanes of 8 sequences keep."""
     return 8 * (T + K + 5) * (2 * K + 9)

@@ -28,6 +28,14 @@ typedef struct {
     int64_t (*gather)(index_t N, index_t V, index_t D, const REAL *table, const int64_t *ids, REAL *out);
     int64_t (*scatter_add)(index_t N, index_t V, index_t D, const REAL *dy, const int64_t *ids, REAL *grad);
     void (*zero_rows)(index_t R, index_t D, const int64_t *rows, REAL *grad);
+    /* convolution.h: winners (B, F) is the step of each maximum, and g (B, F) its gradient. scratch: what
+     * convolution_scratch in sizes.py says; links: room for T + F */
+    void (*convolution_forward)(index_t T, index_t B, index_t D, index_t F, index_t width, const int64_t *counts,
+                                int bf16, const REAL *x, const REAL *W, const REAL *b, REAL *y, int64_t *winners /*?*/,
+                                REAL *scratch);
+    int64_t (*convolution_backward)(index_t T, index_t B, index_t D, index_t F, index_t width, const int64_t *counts,
+                                    const REAL *x, const REAL *g, const int64_t *winners, const REAL *W, REAL *dW,
+                                    REAL *db, REAL *dx /*?*/, REAL *scratch, int64_t *links);
     /* recurrent.h, gru.h, lstm.h: state h (B, H) and its gradient dh (B, H) run in place through the steps. The rows
      * of y and dy are ldy and lddy numbers apart. scratch: what cell_scratch in sizes.py says */
     void (*rnn_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, int kind, const REAL *a,

@@ -7,6 +7,7 @@
 #include "elementwise.h"
 #include "softmax.h"
 #include "embedding.h"
+#include "convolution.h"
 #include "recurrent.h"
 #include "gru.h"
 #include "lstm.h"
@@ -34,6 +35,8 @@ static const kernels_f32
         .gather = FN(gather),
         .scatter_add = FN(scatter_add),
         .zero_rows = FN(zero_rows),
+        .convolution_forward = FN(convolution_forward),
+        .convolution_backward = FN(convolution_backward),
         .rnn_forward = FN(rnn_forward),
         .rnn_backward = FN(rnn_backward),
         .gru_forward = FN(gru_forward),

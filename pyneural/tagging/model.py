@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pyneural.components import Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
+from pyneural.components import ConvolutionMax, Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
 from pyneural.initializers import Uniform
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
 from pyneural.losses import Crf, Softmax
@@ -30,8 +30,8 @@ class Options:
     """What a tagger is made of.
 
     cell: "rnn", "gru" or "lstm"; hidden: units of each direction; layers: bidirectional layers, one on the other
-    chars: how characters are read: "rnn" (the cell in both directions), "cnn" or "none"
-    char_dim, char_hidden: of a character's embedding; of the word that is made of them, each direction
+    chars: how characters are read: "rnn" (the cell in both directions), "cnn" (a convolution over three) or "none"
+    char_dim, char_hidden: of a character's embedding; half of what is made of a word's: the units of each direction
     loss: "crf" or "softmax"
     word_dim: of word embeddings where no vectors are given; shape_dim, column_dim: of those of a word's shape, and of
         what a further column of the data says of it
@@ -82,12 +82,13 @@ def network(
     cell = CELLS[options.cell]
     if features.alphabet is not None:
         size, hidden = options.char_dim, options.char_hidden
-        branches["characters"] = Gather(
-            Sequential(
-                Embedding(len(features.alphabet), size, init=Uniform(float(np.sqrt(3 / size)))),
-                LastStep(Bidirectional(cell(size, hidden), cell(size, hidden))),
-            )
+        encoder: Layer = (
+            LastStep(Bidirectional(cell(size, hidden), cell(size, hidden)))
+            if options.chars == "rnn"
+            else ConvolutionMax(size, 2 * hidden, activation="tanh")
         )
+        letters = Embedding(len(features.alphabet), size, init=Uniform(float(np.sqrt(3 / size))))
+        branches["characters"] = Gather(Sequential(letters, encoder))
         width += 2 * hidden
     for place, values in enumerate(features.columns):
         branches[f"column{place}"] = Embedding(len(values) + 1, options.column_dim, init=Uniform(bound))

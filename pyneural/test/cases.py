@@ -14,6 +14,7 @@ from pyneural.batches import Distinct, first_column, take
 from pyneural.components import (
     Activation,
     ClippedRelu,
+    ConvolutionMax,
     Dense,
     Dropout,
     Embedding,
@@ -225,18 +226,25 @@ def _tagger(rate: float = 0.0) -> Network:
     return Network(Sequential(Embedding(6, 3), below, Bidirectional(Gru(3, 4), Gru(3, 4)), above, Dense(8, 4)), Crf(4))
 
 
-def _letters(cell: Recurrent | Bidirectional) -> Gather:
-    return Gather(Sequential(Embedding(5, 2), LastStep(cell)))
+def _letters(encoder: Layer) -> Gather:
+    return Gather(Sequential(Embedding(5, 2), encoder))
 
 
-def _speller(*, swapped: bool) -> Network:
-    words, chars = Embedding(6, 3), _letters(Bidirectional(Gru(2, 3), Gru(2, 2)))
+def _speller(encoder: Layer, *, swapped: bool = False) -> Network:
+    """encoder: from 2 to 5"""
+    words, chars = Embedding(6, 3), _letters(encoder)
     both = Concatenate(chars=chars, words=words) if swapped else Concatenate(words=words, chars=chars)
     return Network(Sequential(both, Gru(8, 4), Dense(4, 3)), Crf(3))
 
 
 IOBES = allowed(["O", "B", "I", "E", "S"], "IOBES")
 IOB1 = allowed(["O", "B-X", "I-X", "I-Y"], "IOB1")
+
+
+def _both_ways() -> LastStep:
+    return LastStep(Bidirectional(Gru(2, 3), Gru(2, 2)))
+
+
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "clipped_relu", ClippedRelu(0.5))
 CASES: dict[str, Case] = {
     "dense": Case(lambda: Dense(3, 4), real(3)),
@@ -250,6 +258,8 @@ CASES: dict[str, Case] = {
     "dropout": Case(lambda: Dropout(0.4), real(3)),
     "dropout locked": Case(lambda: Dropout(0.4, locked=True), real(3)),
     "dropout of nothing": Case(lambda: Sequential(Dense(3, 2), Dropout(0.0), Dense(2, 2)), real(3)),
+    **{f"convolution {f}": Case(lambda f=f: ConvolutionMax(3, 4, activation=f), real(3)) for f in (None, *ACTIVATIONS)},
+    **{f"convolution {width} wide": Case(lambda w=width: ConvolutionMax(3, 4, w), real(3)) for width in (1, 5, 9)},
     **{f"{name}, {kind}": case for name, cell in CELLS.items() for kind, case in _cases_of(cell).items()},
     "concatenate shared": Case(lambda: Concatenate(Dense(3, 2), Gru(3, 2), Dense(3, 1, "tanh")), real(3)),
     "concatenate shared ids": Case(lambda: Concatenate(Embedding(4, 2), Embedding(4, 3)), ids(4)),
@@ -259,7 +269,10 @@ CASES: dict[str, Case] = {
         named(Words, real(3), real_each(2)),
         each(0, 3),
     ),
-    "gather": Case(lambda: Concatenate(words=Embedding(6, 2), chars=_letters(Rnn(2, 3))), spelt),
+    "gather": Case(lambda: Concatenate(words=Embedding(6, 2), chars=_letters(LastStep(Rnn(2, 3)))), spelt),
+    "gather convolved": Case(
+        lambda: Concatenate(words=Embedding(6, 2), chars=_letters(ConvolutionMax(2, 3, activation="relu"))), spelt
+    ),
     "softmax": Case(_dense(Softmax), real(3), ids(4)),
     "softmax weighted": Case(_dense(lambda: Softmax(class_weights=[1, 2, 0.5, 3], smoothing=0.1)), real(3), ids(4)),
     "softmax sum": Case(_dense(lambda: Softmax(class_weights=[1, 2, 0, 3], reduction="sum")), real(3), ids(4)),
@@ -282,8 +295,9 @@ CASES: dict[str, Case] = {
     "crf continued": Case(_dense(lambda: Crf(4)), real(3), named(Continued, ids(4), each(-1, 4))),
     "tagger": Case(_tagger, ids(6), ids(4)),
     "tagger with dropout": Case(lambda: _tagger(0.4), ids(6), ids(4)),
-    "tagger of letters": Case(lambda: _speller(swapped=False), spelt, ids(3)),
-    "tagger of letters, swapped": Case(lambda: _speller(swapped=True), spelt, ids(3)),
+    "tagger of letters": Case(lambda: _speller(_both_ways()), spelt, ids(3)),
+    "tagger of letters, swapped": Case(lambda: _speller(_both_ways(), swapped=True), spelt, ids(3)),
+    "tagger of letters, convolved": Case(lambda: _speller(ConvolutionMax(2, 5)), spelt, ids(3)),
 }
 
 

@@ -18,6 +18,7 @@ from pyneural import (
     Adam,
     Batches,
     Bidirectional,
+    ConvolutionMax,
     Crf,
     Dense,
     Dropout,
@@ -135,8 +136,12 @@ def test_no_python_work_by_the_row_in_a_factored_softmax() -> None:
 
 
 @compiled
-def test_no_python_work_by_the_step_in_a_last_step() -> None:
-    body: Callable[[], Layer] = lambda: LastStep(Gru(WIDTH, WIDTH))  # noqa: E731
+@pytest.mark.parametrize(
+    "body",
+    [lambda: LastStep(Gru(WIDTH, WIDTH)), lambda: ConvolutionMax(WIDTH, WIDTH, activation="tanh")],
+    ids=["last step", "convolution"],
+)
+def test_no_python_work_by_the_step_where_one_row_is_left(body: Callable[[], Layer]) -> None:
     check_it_stays(lambda sequences, length: python_work(body(), Softmax(), sequences, length, last=True))
 
 

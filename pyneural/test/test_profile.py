@@ -13,6 +13,7 @@ from pyneural import (
     Activation,
     Batches,
     Bidirectional,
+    ConvolutionMax,
     Cost,
     Crf,
     Dense,
@@ -67,6 +68,9 @@ def costs(layer: Layer, inputs: Any, loss: Loss | None = None, targets: Any = No
         (Gru(3, 4), REAL, Cost(1008, 4 * (18 + 6 * 24 + 100), 72), Cost(2016, 4 * (36 + 6 * 24 + 200), 0)),
         (Gru(3, 4, reset_after=False), REAL, Cost(1008, 4 * 258, 72), Cost(2016, 4 * (36 + 6 * 24 + 192), 0)),
         (Lstm(3, 4), REAL, Cost(1344, 4 * (18 + 8 * 24 + 128), 120), Cost(2688, 4 * (36 + 8 * 24 + 256), 0)),
+        # windows of 3 x 3 numbers and 2 filters: forward for 6 rows, backward for 4 sequences; winners are of 8 bytes
+        (ConvolutionMax(3, 2), REAL, Cost(216, 4 * (18 + 20 + 8) + 64, 0), Cost(288, 4 * (36 + 38 + 8) + 64, 0)),
+        (ConvolutionMax(3, 2, 3, "tanh"), REAL, Cost(216, 4 * 46 + 64, 8), Cost(288, 4 * (36 + 38 + 16) + 64, 0)),
         # 6 ids of 8 bytes; rows of 5 numbers, 3 distinct
         (Embedding(4, 5), WORDS, Cost(0, 48 + 20 * 9, 0), Cost(0, 48 + 20 * 12, 0)),
         (Embedding(4, 5, trainable=False), WORDS, Cost(0, 48 + 20 * 9, 0), Cost()),

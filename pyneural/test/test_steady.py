@@ -22,6 +22,7 @@ from pyneural import (
     Batches,
     Bidirectional,
     Concatenate,
+    ConvolutionMax,
     Crf,
     Dense,
     Dropout,
@@ -103,10 +104,17 @@ def test_losses(loss: str) -> None:
     assert peak(network, batch_for(network, np.random.default_rng(0)), Sgd(1e-3)) < ACTIVATIONS / 2
 
 
+ENCODERS: dict[str, Callable[[], Layer]] = {
+    "last step": lambda: LastStep(Bidirectional(Gru(WIDTH, 64), Gru(WIDTH, 64))),
+    "convolution": lambda: ConvolutionMax(WIDTH, WIDTH, activation="relu"),
+}
+
+
 @compiled
-def test_last_step_and_embedding() -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_one_row_a_sequence_and_embedding(encoder: str) -> None:
     rng = np.random.default_rng(0)
-    body = Sequential(Embedding(500, WIDTH), LastStep(Bidirectional(Gru(WIDTH, 64), Gru(WIDTH, 64))), Dense(WIDTH, 5))
+    body = Sequential(Embedding(500, WIDTH), ENCODERS[encoder](), Dense(WIDTH, 5))
     network = Network(body, Softmax()).allocate(seed=1)
     words = [rng.integers(0, 500, LENGTH) for _ in range(SEQUENCES)]
     assert peak(network, as_batch(network, words, rng.integers(0, 5, SEQUENCES)), Momentum(1e-3)) < ACTIVATIONS / 4

@@ -5,6 +5,7 @@ Written to be read next to the equations, not to be fast. Outputs are arrays tha
 `offset[t] : offset[t] + counts[t]` and belong to sequences 0 .. counts[t] - 1.
 """
 
+from pyneural.kernels.reference.convolution import convolution_backward, convolution_forward
 from pyneural.kernels.reference.crf import crf_best_paths, crf_gradient, crf_links, crf_marginals, crf_viterbi
 from pyneural.kernels.reference.elementwise import (
     activation_backward,
@@ -36,6 +37,8 @@ __all__ = [
     "affine",
     "affine_backward",
     "column_sums",
+    "convolution_backward",
+    "convolution_forward",
     "crf_best_paths",
     "crf_gradient",
     "crf_links",

@@ -24,6 +24,8 @@ ONE_CASE = {
     "affine": "large H=19 bias=True",
     "affine_backward": "large H=19 bias=True inputs=True strides=False",
     "column_sums": "large",
+    "convolution_backward": "ragged D=5 F=7 width=3 inputs=True",
+    "convolution_forward": "ragged D=5 F=7 width=3 kept=True ties=False",
     "crf_best_paths": "ragged K=5 small known=True n=3",
     "crf_gradient": "ragged K=5 small known=True scale=0.125",
     "crf_links": "ragged K=5 small known=True",
@@ -54,6 +56,8 @@ ONE_CASE = {
 OPTIONAL = {
     "affine_backward": ("W", "db", "dx"),
     "affine": ("b",),
+    "convolution_backward": ("dx",),
+    "convolution_forward": ("winners",),
     "crf_best_paths": ("previous",),
     "crf_gradient": ("previous",),
     "crf_links": ("previous",),
@@ -223,6 +227,7 @@ def test_counts(name: str, fault: str, change: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "size"),
     [
+        ("convolution_backward", "winners", 1),
         ("gather", "ids", 6),
         ("scatter_add", "ids", 6),
         ("distinct", "ids", 6),
@@ -265,6 +270,8 @@ def test_numbers_out_of_range(name: str, key: str, size: int) -> None:
         ("dropout_mask", {"rate": 1.0}, "rate"),
         ("dropout_mask", {"rate": -0.1}, "rate"),
         ("dropout_mask", {"rate": np.nan}, "rate"),
+        ("convolution_forward", {"width": 2}, "width"),
+        ("convolution_backward", {"width": -1}, "width"),
         ("lstm_forward", {"h_prev": None}, "h_prev"),
         ("lstm_forward", {"c_prev": None}, "c_prev"),
         ("crf_gradient", {"dend": None}, "dend"),

@@ -16,7 +16,7 @@ import pytest
 from pyneural.kernels import reference
 from pyneural.test.kernels.cases import CASES, SCRATCH, WRITES
 
-MODULES = ("crf", "elementwise", "embedding", "linear", "optimisers", "packing", "recurrent", "text")
+MODULES = ("convolution", "crf", "elementwise", "embedding", "linear", "optimisers", "packing", "recurrent", "text")
 DTYPES = (np.float32, np.float64)
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each processor that runs one runs those before it
 

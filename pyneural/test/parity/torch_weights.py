@@ -10,6 +10,7 @@ How the two hold the same cell (H hidden, D inputs, G gates):
     Bidirectional rightward          suffix l0                      stacked layers: l1, l2, …
     Bidirectional leftward           suffix l0_reverse
     Dense W (D, H), b                weight (H, D), bias            transposed; the same
+    ConvolutionMax W (width·D, F), b weight (F, D, width), bias     axes the other way round; the same
     Embedding table (V, D)           weight                         the same
     Crf start, transitions, end      start_transitions, transitions, end_transitions (pytorch-crf)   the same
 
@@ -26,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pyneural.components import Dense, Embedding, Gru, Recurrent
+from pyneural.components import ConvolutionMax, Dense, Embedding, Gru, Recurrent
 from pyneural.layers import Bidirectional, LastStep, Sequential
 from pyneural.losses import Crf
 from pyneural.neural_layer import Layer, Parameter
@@ -49,12 +50,13 @@ class Tie(NamedTuple):
 
     def give_value(self) -> None:
         """The parameter's value into the tensor."""
-        self._ours(self.tensor.detach().numpy())[...] = self.parameter.value
+        ours = self._ours(self.tensor.detach().numpy())
+        ours[...] = self.parameter.value.reshape(ours.shape)
 
     @property
     def value(self) -> Array:
         """The tensor's value in the parameter's layout."""
-        return self._ours(self.tensor.detach().numpy())
+        return self._ours(self.tensor.detach().numpy()).reshape(self.parameter.shape)
 
     @property
     def gradient(self) -> Array:
@@ -62,7 +64,8 @@ class Tie(NamedTuple):
         gradient = self.tensor.grad
         if gradient is None:  # what the loss does not depend on
             return np.zeros(self.parameter.shape, dtype=self.parameter.value.dtype)
-        return self._ours((gradient.to_dense() if gradient.is_sparse else gradient).numpy())
+        ours = self._ours((gradient.to_dense() if gradient.is_sparse else gradient).numpy())
+        return ours.reshape(self.parameter.shape)
 
 
 def _tie_cell(cell: Recurrent, module: Any, suffix: str) -> list[Tie]:
@@ -84,7 +87,8 @@ def tie(layer: Layer, module: Any, number: int = 0) -> list[Tie]:
     """Ties the parameters of an allocated layer to those of its PyTorch twin, and gives it their values.
 
     layer: a component, a bidirectional pair, a stack of recurrent layers (`Sequential`), or a `Crf`
-    module: nn.Linear, nn.Embedding, nn.RNN, nn.GRU, nn.LSTM or torchcrf.CRF: same sizes and dtype, on the CPU
+    module: nn.Linear, nn.Conv1d, nn.Embedding, nn.RNN, nn.GRU, nn.LSTM or torchcrf.CRF: same sizes and dtype,
+        on the CPU
     number: which layer of a stacked recurrent module
     """
     match layer:
@@ -97,7 +101,7 @@ def tie(layer: Layer, module: Any, number: int = 0) -> list[Tie]:
             ties += _tie_cell(layer.leftward, module, f"l{number}_reverse")
         case Recurrent():
             ties = _tie_cell(layer, module, f"l{number}")
-        case Dense():
+        case Dense() | ConvolutionMax():
             ties = [Tie("W", layer.W, module.weight, transposed=True), Tie("b", layer.b, module.bias)]
         case Embedding():
             ties = [Tie("table", layer.table, module.weight)]
