@@ -18,6 +18,7 @@ from pyneural import (
     Batch,
     Batches,
     Bidirectional,
+    ConvolutionMax,
     Crf,
     Dense,
     Embedding,
@@ -46,7 +47,7 @@ class Case:
 
     name: str
     kind: str = "tagger"
-    """tagger, predict, characters, crf, mlp, embedding; import and size are measured from outside"""
+    """tagger, predict, characters, convolution, crf, mlp, embedding; import and size are measured from outside"""
     cell: str = "gru"
     loss: str = "softmax"
     V: int = 5000
@@ -78,6 +79,7 @@ CASES = [
     large("bilstm_softmax_h300_b32_bf16", cell="lstm", precision="bf16"),
     tagger("birnn_softmax_h100_b32", cell="rnn"),
     Case("char_encoder", "characters", V=100, D=25, H=25, B=600, T=15),
+    Case("char_convolution", "convolution", V=100, D=25, H=50, B=400, T=11),
     Case("crf_k9", "crf", loss="crf", K=9),
     Case("crf_k40", "crf", loss="crf", K=40),
     Case("mlp_784_256_10", "mlp", D=784, H=256, K=10, B=64),
@@ -125,7 +127,7 @@ def build(case: Case, *, reset_after: bool = True) -> Problem:
             inputs = [rng.standard_normal((n, case.K)).astype(np.float32) for n in lengths]
         else:
             inputs = [rng.integers(0, case.V, n) for n in lengths]
-    elif case.kind == "characters":
+    elif case.kind in ("characters", "convolution"):
         lengths = np.tile(rng.integers(1, case.T + 1, case.B), READY_BATCHES)
         inputs, targets = [rng.integers(0, case.V, n) for n in lengths], rng.integers(0, case.K, len(lengths))
     else:
@@ -148,6 +150,8 @@ def network_of(case: Case, reset_after: bool) -> Network:
             body = Sequential(Embedding(V, D), Bidirectional(cell(D, H), cell(D, H)), Dense(2 * H, K))
         case "characters":
             body = Sequential(Embedding(V, D), LastStep(Bidirectional(cell(D, H), cell(D, H))), Dense(2 * H, K))
+        case "convolution":
+            body = Sequential(Embedding(V, D), ConvolutionMax(D, H, activation="relu"), Dense(H, K))
         case "mlp":
             body = Sequential(Dense(D, H, "relu"), Dense(H, K))
         case "embedding":

@@ -45,6 +45,7 @@ CASES = [
     Counted(narrow("bilstm_softmax_h25", cell="lstm")),
     Counted(narrow("birnn_softmax_h25", cell="rnn")),
     Counted(Case("char_encoder", "characters", V=100, D=25, H=25, B=60, T=10)),
+    Counted(Case("char_convolution", "convolution", V=100, D=25, H=50, B=100, T=11)),
     Counted(Case("crf", "crf", loss="crf")),
     Counted(Case("mlp", "mlp", D=100, H=100, K=10, B=32), 4, 4, MOSTLY_PYTHON),
     Counted(Case("embedding", "embedding", V=50_000, B=100), 4, 4, MOSTLY_PYTHON),

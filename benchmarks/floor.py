@@ -3,6 +3,7 @@
 Products: 3 x the FLOPs of the forward pass (forward, gradient of the weights, gradient of the input; 2 x for a layer on
 data, whose input's gradient nobody asks for), at the rate of numpy's product of two 1024 x 1024 float32 matrices with
 as many threads. For bf16 cases at the rate of PyTorch's bf16 product of that size, if that is faster. Inference: 1 x.
+Of a convolution's maxima, backward is 2 x a single window a sequence.
 
 Element-wise work, counted for `birnn` and `char_encoder` alone, whose products are small: each activation's function,
 and in training its derivative, at the rate of pyneural's tanh over an array in the second cache.
@@ -43,6 +44,8 @@ def work_of(problem: Problem) -> Work | None:
             forward = 2 * (2 * N * (D + H) * G * H) + 2 * tops * 2 * H * K
             counted = case.kind == "characters" or case.cell == "rnn"
             return Work((1 if case.kind == "predict" else 3) * forward, 2 * N * G * H if counted else 0)
+        case "convolution":  # of the steps of a sequence only a maximum has a gradient
+            return Work(2 * 3 * D * H * (N + 2 * case.B) + 3 * (2 * case.B * H * K), 0)
         case "mlp":
             return Work(2 * (2 * N * D * H) + 3 * (2 * N * H * K), 0)
     return None

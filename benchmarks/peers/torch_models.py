@@ -173,6 +173,38 @@ class Characters(Model):
         return cross_entropy(self.linear(torch.cat([states[0], states[1]], dim=1)), batch.labels)
 
 
+class Convolution(Model):
+    """The maximum over time of each filter, classified.
+
+    windows: the neighbours' embeddings side by side in one product, instead of nn.Conv1d
+    """
+
+    def __init__(self, problem: Problem, windows: bool = False) -> None:
+        super().__init__(problem)
+        V, D, H, K = self.case.V, self.case.D, self.case.H, self.case.K
+        self.embedding, self.linear = torch.nn.Embedding(V, D), torch.nn.Linear(H, K)
+        self.convolution, self.windows = torch.nn.Conv1d(D, H, 3, padding=1), windows
+        letters, convolution, top = problem.network.body.layers
+        self.ties = tie(letters, self.embedding) + tie(convolution, self.convolution) + tie(top, self.linear)
+        prepared = [prepare(batch) for batch in problem.batches]
+        self.letters = [batch.padded.T.contiguous() for batch in prepared]  # (B, T)
+        self.masks = [batch.mask.T.contiguous() for batch in prepared]
+        self.labels = [batch.labels for batch in prepared]
+
+    def loss(self, i: int) -> torch.Tensor:
+        mask = self.masks[i][:, :, None]
+        x = self.embedding(self.letters[i]) * mask  # what is beside a word counts as zeros
+        if self.windows:
+            none = x.new_zeros(len(x), 1, self.case.D)
+            beside = torch.cat([torch.cat([none, x[:, :-1]], 1), x, torch.cat([x[:, 1:], none], 1)], 2)
+            weight = self.convolution.weight.permute(0, 2, 1).flatten(1)
+            s = torch.nn.functional.linear(beside, weight, self.convolution.bias)
+        else:
+            s = self.convolution(x.transpose(1, 2)).transpose(1, 2)
+        y = s.masked_fill(~mask, -torch.inf).max(dim=1).values.relu()
+        return cross_entropy(self.linear(y), self.labels[i])
+
+
 class Chain(Model):
     """A CRF alone, on given scores."""
 

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.cases import ADAM_RATE, MOMENTUM, RATE, Problem
 from benchmarks.peers import Form
-from benchmarks.peers.torch_models import Chain, Characters, Model, Perceptron, Tagger, Words
+from benchmarks.peers.torch_models import Chain, Characters, Convolution, Model, Perceptron, Tagger, Words
 
 FUSED, FOREACH = {"fused": True}, {"foreach": True}
 
@@ -49,6 +49,9 @@ def forms(problem: Problem, threads: int, quick: bool) -> list[Form]:
             wanted.append(("pytorch-crf, compiled", Chain, {"crf": "compiled"}, {}))
     elif kind == "characters":
         wanted.append(("packed, SGD fused", Characters, {}, FUSED))
+    elif kind == "convolution":
+        wanted.append(("Conv1d, SGD fused", Convolution, {}, FUSED))
+        wanted.append(("windows, SGD fused", Convolution, {"windows": True}, FUSED))
     elif kind == "mlp":
         wanted += [("Adam fused", Perceptron, {}, FUSED), ("Adam foreach", Perceptron, {}, FOREACH)]
         if not quick:
