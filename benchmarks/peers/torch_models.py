@@ -15,12 +15,11 @@ from pyneural.test.parity.torch_weights import Tie, tie
 MODULES = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}
 
 
-def recurrent(problem: Problem, bidirectional: bool) -> Any:
+def recurrent(cell: str, inputs: int, hidden: int, bidirectional: bool = True) -> Any:
     """The recurrent module. A second bias that only adds to the first is not trained: pyneural has one."""
-    case = problem.case
-    module = MODULES[case.cell](case.D, case.H, bidirectional=bidirectional)
+    module = MODULES[cell](inputs, hidden, bidirectional=bidirectional)
     for name, parameter in module.named_parameters():
-        if name.startswith("bias_hh") and case.cell != "gru":
+        if name.startswith("bias_hh") and cell != "gru":
             parameter.requires_grad_(False)
     return module
 
@@ -118,10 +117,10 @@ class Tagger(Model):
         self.embedding, self.linear = torch.nn.Embedding(V, D, sparse=sparse), torch.nn.Linear(2 * H, K)
         self.ties = tie(words, self.embedding) + tie(top, self.linear)
         if layout == "two modules":
-            self.right, self.left = recurrent(problem, False), recurrent(problem, False)
+            self.right, self.left = (recurrent(self.case.cell, D, H, bidirectional=False) for _ in range(2))
             self.ties += tie(cells.rightward, self.right) + tie(cells.leftward, self.left)
         else:
-            self.both = recurrent(problem, True)
+            self.both = recurrent(self.case.cell, D, H)
             self.ties += tie(cells, self.both)
         if self.case.loss == "crf":
             self.crf = torchcrf.CRF(K)
@@ -163,7 +162,7 @@ class Characters(Model):
         V, D, H, K = self.case.V, self.case.D, self.case.H, self.case.K
         self.batches = [prepare(batch) for batch in problem.batches]
         self.embedding, self.linear = torch.nn.Embedding(V, D), torch.nn.Linear(2 * H, K)
-        self.both = recurrent(problem, True)
+        self.both = recurrent(self.case.cell, D, H)
         letters, cells, top = problem.network.body.layers
         self.ties = tie(letters, self.embedding) + tie(cells, self.both) + tie(top, self.linear)
 
