@@ -5,7 +5,7 @@
 no step, `report` writes the table, the plot and `results.json`. A peer computes the same loss and the same gradients on
 the same numbers, which is asserted before anything is timed, and of the ways to write its step the fastest counts.
 
-By themselves: `python -m benchmarks.growth` (cost by vocabulary and labels), `python -m benchmarks.blas_threads` (what
-the BLAS and its threads are worth), `python -m benchmarks.instructions` (instructions a step, beside those recorded:
-what `make guard` and CI check).
+By themselves, each as `python -m benchmarks.NAME`: `tagger` (a tagger trained from start to end, beside the same in
+PyTorch), `growth` (cost by vocabulary and labels), `jobs` (one job of several threads, or several of one), `vectors`
+(reading word vectors), `instructions` (instructions a step, beside those recorded: what `make guard` and CI check).
 """
