@@ -86,7 +86,8 @@ def fit(
     evaluate: the network's score on held-out data, higher is better; the network ends with the values of its best one
     averaging: about how many epochs the running average of the weights goes back (see `Average`); where above 0, it
         is the average that is evaluated, and that the network ends with
-    patience: stop after so many evaluations in a row that were no better than the best
+    patience: stop after so many evaluations in a row that were no better than the best; as long as all were the same,
+        the last is the best
     checkpoints: where to save every `save_every` epochs, and at the end
     resume: go on from the last checkpoint (True), or from the one of that name; from the start where there is none yet
 
@@ -152,7 +153,10 @@ def fit(
         if evaluate is not None and _due(position, per_epoch, evaluate_every):
             with average.applied() if average else nullcontext():
                 score = float(evaluate(network))
-            improved = not math.isnan(score) and (position.best_score is None or score > position.best_score)
+            nothing_yet = all(evaluation.score == score for evaluation in history.evaluations)  # as F1 0 at the start
+            improved = not math.isnan(score) and (
+                position.best_score is None or score > position.best_score or nothing_yet
+            )
             if improved:
                 position.best_score, position.best_epoch = score, _epoch(position, per_epoch)
                 position.since_best = 0

@@ -49,7 +49,7 @@ def profile(
     *folders, file = paths
     if folders:
         tagger = Tagger.load(folders[0], precision=precision)
-        corpus = read_columns(file, word_column, None)
+        corpus = read_columns(file, word_column, None, feature_columns=tagger.options.feature_columns)
     else:
         corpus = read_columns(file, word_column, tag_column)
         tagger = Tagger.for_corpus(corpus, Options(), precision=precision)
@@ -66,7 +66,9 @@ def median_batch(tagger: Tagger, corpus: Corpus, size: int) -> Batch:
     """Of an epoch's batches, that of the median number of words. All have the first label: which makes no difference
     to the work."""
     labels = [np.zeros(len(words), dtype=np.int64) for words in corpus.words]
-    batches = sorted(Batches(tagger.features(corpus.words), labels, size).epoch(0), key=lambda batch: batch.items)
+    batches = sorted(
+        Batches(tagger.features(corpus.words, corpus.features), labels, size).epoch(0), key=lambda batch: batch.items
+    )
     return batches[len(batches) // 2]
 
 

@@ -21,7 +21,7 @@ from pyneural.tagging.model import CELLS, CHARS, Options
 from pyneural.tagging.tagger import Tagger
 from pyneural.tagging.text import marked
 
-MODEL_OPTIONS = ("cell", "hidden", "layers", "chars", "loss", "dropout", "feature_columns")
+MODEL_OPTIONS = ("cell", "hidden", "layers", "chars", "loss", "dropout", "word_dropout", "feature_columns")
 PROGRESS_PER_EPOCH = 20
 EXAMPLES = 5
 
@@ -79,6 +79,9 @@ class Screen:
 @click.option("--loss", type=click.Choice(["crf", "softmax"]), default=Options.loss, show_default=True)
 @click.option("--dropout", type=RATE, default=Options.dropout, show_default=True, help="Share dropped in training.")
 @click.option(
+    "--word-dropout", type=RATE, default=Options.word_dropout, show_default=True, help="The same, of words seen once."
+)
+@click.option(
     "--epochs",
     type=AT_LEAST_1,
     default=Experiment.epochs,
@@ -89,6 +92,7 @@ class Screen:
     "--batch-size", type=AT_LEAST_1, default=Experiment.batch_size, show_default=True, help="Sentences in a batch."
 )
 @click.option("--rate", type=ABOVE_0, default=Experiment.rate, show_default=True, help="Adam's rate at the start.")
+@click.option("--l2", type=click.FloatRange(0, 1e3), default=Experiment.l2, show_default=True, help="Weight decay.")
 @click.option(
     "--patience",
     type=AT_LEAST_1,

@@ -78,7 +78,7 @@ def predict(folder: Path, file: Path, form: str, word_column: int, precision: st
         return
     typed = str(file) == "-" and sys.stdin.isatty()
     if form == "json":
-        for entity in tagger.entities(_lines(file, ends=True), ahead=1 if typed else LINES_AT_ONCE):
+        for entity in tagger.entities(_lines(file, ends=True), by_line=typed, ahead=1 if typed else LINES_AT_ONCE):
             click.echo(json.dumps(entity.as_dict(), ensure_ascii=False))
         return
     for lines in chunks_of(_lines(file), 1 if typed else LINES_AT_ONCE):
@@ -95,7 +95,7 @@ def _lines(file: Path, ends: bool = False) -> Iterator[str]:
         for number, line in enumerate(stream, 1):
             try:
                 text = line.decode("utf-8") if ends else line.decode("utf-8").rstrip("\r\n")
-                yield text.removeprefix("\ufeff") if number == 1 else text
+                yield text.removeprefix("\ufeff") if number == 1 and not ends else text
             except UnicodeDecodeError as error:
                 raise ValueError(
                     f"{name}:{number}: is not UTF-8 text: {error.reason} at byte {error.start + 1}"

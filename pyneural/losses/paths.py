@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
+from pyneural.losses.allowed import Allowed
 from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
@@ -70,3 +71,12 @@ def span_rows(steps: Steps, spans: ArrayLike) -> tuple[Integers, Integers]:
     first = np.cumsum(lengths) - lengths
     step = np.arange(lengths.sum()) - np.repeat(first - start, lengths)
     return steps.offsets[step] + np.repeat(sequence, lengths), first
+
+
+def best_allowed(x: Array, steps: Steps, moves: Allowed) -> Integers:
+    """The best path (N,) of each sequence among those of allowed moves, rows of scores x (N, K) being independent."""
+    start, transitions, end = (np.where(part, 0, -np.inf).astype(x.dtype) for part in moves)
+    labels, scores = np.empty(len(x), dtype=np.int64), np.empty(steps.sequences)
+    scratch = np.empty(kernels.crf_scratch(len(steps.counts), x.shape[1]))
+    kernels.crf_viterbi(x, start, transitions, end, steps.counts, None, labels, scores, scratch)
+    return labels

@@ -14,7 +14,7 @@ from pyneural.batches import Batches
 from pyneural.network import Network
 from pyneural.neural_layer import Layer
 
-LOWEST, HIGHEST = 0.05, 5.0
+LOWEST, HIGHEST = 0.2, 2.0  # so far and no farther, for held-out data may be few, or all right
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 

@@ -25,7 +25,7 @@ from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import recognise
 from pyneural.tagging.scores import Scores
 from pyneural.tagging.tagger import Tagger
-from pyneural.tagging.vectors import read_each
+from pyneural.tagging.vectors import NAMED, read_each
 from pyneural.training import fit
 
 logger = logging.getLogger("pyneural")
@@ -39,6 +39,7 @@ class Experiment:
     embeddings: names or files of word vectors (`read_vectors`), side by side where there are several
     vocabulary: so many of the most frequent words of the vectors are kept in the model beside those of the training
         part; others are looked up in the vectors, where these are at hand when the model is used
+    l2: of weight decay
     averaging: epochs that the running average of the weights goes back, which is the model; 0 for the last weights
     threads, precision: how to compute: `Threads(n)`, and the precision of matrix products as in `Network.allocate`
     """
@@ -53,6 +54,7 @@ class Experiment:
     epochs: int = 30
     batch_size: int = 16
     rate: float = 3e-3
+    l2: float = 0.0
     patience: int = 10
     averaging: float = 1.0
     seed: int = 1
@@ -80,12 +82,14 @@ class Experiment:
             corpora["test"] = self._read(self.test)
         for corpus in corpora.values():
             logger.info("%s: %d sentences, %d tokens", corpus.path, len(corpus), corpus.token_count)
+        if self.vocabulary and not self.embeddings:
+            raise ValueError(f"vocabulary: expected vectors whose {self.vocabulary} words to keep; give embeddings")
         self._check_out()
         vectors = read_each(self.embeddings)
         tagger = Tagger.for_corpus(
             corpora["train"], self.options, vectors=vectors, seed=self.seed, precision=self.precision
         )
-        tagger.sources = list(self.embeddings)
+        tagger.sources = [source if source in NAMED else str(Path(source).resolve()) for source in self.embeddings]
         logger.info(
             "tags: %s; %d labels inside; %d words; %d parameters",
             f"{tagger.scheme}, scored by F1" if tagger.scheme else "plain labels, scored by accuracy",
@@ -107,7 +111,7 @@ class Experiment:
         history = fit(
             tagger.network,
             batches,
-            Adam(InverseTime(self.rate, decay=0.05), clip_norm=5.0),
+            Adam(InverseTime(self.rate, decay=0.05), clip_norm=5.0, l2=self.l2),
             self.epochs,
             report_every=report_every,
             evaluate=lambda _: tagger.evaluate(dev).main,
@@ -156,6 +160,7 @@ class Experiment:
             "seed": self.seed,
             "batch-size": self.batch_size,
             "rate": self.rate,
+            "l2": self.l2,
             "precision": self.precision,
             "embeddings": list(self.embeddings),
             "averaging": self.averaging,

@@ -107,9 +107,10 @@ class Features:
         }
         if self.alphabet is not None:
             columns["characters"] = Distinct(Ragged(tokens, offsets), self.alphabet.encode(distinct))
+        given_columns = {len(given) for given in further} or {0} if sentences else {len(self.columns)}
+        if given_columns != {len(self.columns)} or (self.columns and len(further) != len(sentences)):
+            raise ValueError(f"features: expected {len(self.columns)} columns beside the words of each sentence")
         for place, known in enumerate(self._values):
-            if len(further) != len(sentences) or any(len(given) != len(self.columns) for given in further):
-                raise ValueError(f"features: expected {len(self.columns)} columns beside the words of each sentence")
             values = [known.get(value, 0) for given in further for value in given[place]]
             columns[f"column{place}"] = Ragged(np.array(values, dtype=np.int64), offsets)
         return _columns(tuple(columns))(**columns)

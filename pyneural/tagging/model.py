@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from pyneural.components import ConvolutionMax, Dense, Dropout, Embedding, Gru, Lstm, Recurrent, Rnn, WordDropout
 from pyneural.initializers import Uniform
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
-from pyneural.losses import Crf, Softmax
+from pyneural.losses import Allowed, Crf, Softmax
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
 from pyneural.tagging.features import Features
-from pyneural.tagging.schemes import allowed
 from pyneural.tagging.vocabulary import SHAPES
 
 CELLS: dict[str, type[Recurrent]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}
@@ -67,9 +66,9 @@ class Options:
 
 
 def network(
-    options: Options, features: Features, labels: Sequence[str], scheme: str | None, substitutes: NDArray[np.int64]
+    options: Options, features: Features, labels: Sequence[str], moves: Allowed | None, substitutes: NDArray[np.int64]
 ) -> Network:
-    """For these labels; of a scheme, a Crf takes no moves but its own. substitutes: as of `WordDropout`."""
+    """For these labels, of which a Crf takes none but the allowed moves. substitutes: as of `WordDropout`."""
     bound = float(np.sqrt(3 / options.word_dim))
     branches: dict[str, Layer] = {
         "words": Sequential(
@@ -101,6 +100,5 @@ def network(
         ]
         width = 2 * options.hidden
     layers += [Dropout(options.dropout, locked=True), Dense(width, len(labels))]
-    moves = allowed(labels, scheme) if scheme else None
     loss: Loss = Crf(len(labels), allowed=moves) if options.loss == "crf" else Softmax()
     return Network(Sequential(*layers), loss)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyneural.batches import Batches
 from pyneural.checkpoint import fill
 from pyneural.components import Embedding
+from pyneural.losses.paths import best_allowed
 from pyneural.packing import Packed, Ragged, unpack
 from pyneural.safetensors import FormatError
 from pyneural.tagging.calibration import calibrate
@@ -19,7 +20,7 @@ from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.features import Alphabet, Features
 from pyneural.tagging.files import damaged, read_tagger, write_tagger
 from pyneural.tagging.model import Options, network
-from pyneural.tagging.schemes import convert, recognise, spans
+from pyneural.tagging.schemes import allowed, convert, recognise, spans
 from pyneural.tagging.scores import Scores, score
 from pyneural.tagging.splitter import sentences
 from pyneural.tagging.text import Entity, chunks_of, entities_of
@@ -58,7 +59,8 @@ class Tagger:
         self.label_ids = {label: number for number, label in enumerate(self.labels)}
         if substitutes is None:
             substitutes = np.arange(len(features.vocabulary))
-        self.network = network(options, features, self.labels, self.INNER if scheme else None, substitutes)
+        self._moves = allowed(self.labels, self.INNER) if scheme else None
+        self.network = network(options, features, self.labels, self._moves, substitutes)
         self.network.allocate(seed=seed, precision=precision, values=values)
         self.sources: list[str] = []
         """the names or files of the vectors it was trained with"""
@@ -75,6 +77,11 @@ class Tagger:
     ) -> "Tagger":
         """An untrained tagger for the words, the tags and the further columns of a training corpus. Words that it has
         not are known by `vectors`."""
+        if options.feature_columns and len(options.feature_columns) != len(corpus.features[0]):
+            raise ValueError(
+                f"feature_columns: expected a corpus with the columns {options.feature_columns} beside words and tags, "
+                f"got {len(corpus.features[0])}"
+            )
         scheme = recognise(corpus.tags)
         vocabulary = Vocabulary.of(corpus.words, vectors.rows if vectors else {})
         alphabet = None
@@ -206,6 +213,10 @@ class Tagger:
 
         by_line: each line is a sentence, and nothing else is; ahead: sentences that are read and tagged together
         """
+        if self.features.columns:
+            raise ValueError(
+                "text: the tagger was trained on further columns, of which a raw text has none; tag words and columns"
+            )
         for group in chunks_of(sentences(text, by_line=by_line), ahead):
             answers = self._tagged([sentence.words for sentence in group], probable=True)
             for sentence, (tags, probabilities) in zip(group, answers, strict=True):
@@ -249,12 +260,20 @@ class Tagger:
         for start in range(0, len(sentences), BATCH):
             chosen = by_length[start : start + BATCH]
             y = self._scores([sentences[i] for i in chosen], [further[i] for i in chosen] if further else ())
-            labels = self.network.loss.predict(y.rows, *[y.steps] * self.network.loss.over_time)
+            labels = self._decoded(y)
             paths = unpack(labels, y.steps)
             chances = self._probabilities(y, labels, paths) if probable else [None] * len(chosen)
             for i, path, chance in zip(chosen, paths, chances, strict=True):
                 answers[i] = self._outer(path), chance
         return answers
+
+    def _decoded(self, y: Packed) -> NDArray[np.int64]:
+        """The best well-formed path of each sequence."""
+        loss = self.network.loss
+        if loss.over_time or self._moves is None:
+            labels: NDArray[np.int64] = loss.predict(y.rows, *[y.steps] * loss.over_time)
+            return labels
+        return best_allowed(y.rows, y.steps, self._moves)
 
     def _outer(self, path: NDArray[np.int64]) -> list[str]:
         """A path of labels as tags in the user's scheme."""
@@ -284,6 +303,8 @@ class Tagger:
         gold, scheme = corpus.tags, recognise(corpus.tags)
         if self.scheme and scheme and scheme != self.scheme:
             gold = [convert(tags, scheme, self.scheme) for tags in gold]
+        elif self.scheme and any(tag[:1] in "LUMW" for tags in gold for tag in tags):  # IOBES by other letters
+            gold = [convert(tags, self.scheme, self.scheme) for tags in gold]
         return score(gold, self.tag(corpus.words, corpus.features) if predicted is None else predicted, self.scheme)
 
     def unseen(self, corpus: Corpus) -> list[str]:
@@ -330,7 +351,13 @@ class Tagger:
             tagger.know(vectors)
             return tagger
         try:
-            tagger.know(read_each(parts.sources))
+            table = read_each(parts.sources)
+            if table is not None and table.dim != parts.options.word_dim:
+                raise VectorsError(
+                    f"{table.source}: expected {parts.options.word_dim} numbers a word, as in the model; "
+                    f"got {table.dim}"
+                )
+            tagger.know(table)
         except VectorsError as error:
             logger.warning("%s; words that the model does not hold are known by their spelling alone", error)
         return tagger

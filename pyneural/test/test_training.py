@@ -180,7 +180,7 @@ def scripted(scores):
 @pytest.mark.parametrize(
     ("scores", "patience", "best", "evaluations"),
     [([1, 3, 2, 3, 2.5, 9], 3, 1, 5), ([1, 2, 3, 4, 5, 6], 1, 5, 6), ([5, 4, 6, 1, 0, 0], 2, 2, 5),
-     ([1] * 6, None, 0, 6), ([math.nan, 1, math.nan, math.nan, 5, 5], 2, 1, 4), ([-5, -math.inf, 0, 0, 0, 0], 4, 2, 6)],
+     ([1] * 6, None, 5, 6), ([math.nan, 1, math.nan, math.nan, 5, 5], 2, 1, 4), ([-5, -math.inf, 0, 0, 0, 0], 4, 2, 6)],
 )  # fmt: skip
 def test_best_values_and_patience(scores, patience, best, evaluations):
     evaluate, seen = scripted(scores)
@@ -254,3 +254,10 @@ def test_fewer_batches_than_promised():
 
     with pytest.raises(ValueError, match="batches: expected 7 in an epoch, got 5"):
         fit(tagger(), Short(*(sentences().inputs, sentences().targets), 4), Sgd(0.1), 2)
+
+
+def test_as_long_as_nothing_is_learned_the_last_is_the_best():
+    scores = iter([0.0, 0.0, 0.0, 0.0, 5.0, 4.0, 4.0, 9.0])
+    history = fit(tagger(), sentences(), Sgd(0.1), 20, evaluate=lambda _: next(scores), patience=2)
+    assert [evaluation.best for evaluation in history.evaluations] == [True] * 5 + [False] * 2
+    assert (history.stopped_early, history.best_score, history.position.best_epoch) == (True, 5.0, 5.0)

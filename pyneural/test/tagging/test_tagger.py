@@ -64,6 +64,26 @@ def test_learns_a_tiny_corpus(cell: str, loss: str) -> None:
     assert (scores.f1, scores.accuracy) == (100.0, 100.0)
 
 
+@pytest.mark.parametrize("loss", ["crf", "softmax"])
+def test_paths_are_well_formed(loss: str) -> None:
+    """Also of a network that has learned nothing."""
+    corpus = sentences(40)
+    tagger = Tagger.for_corpus(corpus, Options(loss=loss, hidden=12, word_dim=12))
+    for [words], [tags] in (([words], tagger.tag([words])) for words in corpus.words):
+        assert convert(tags, "IOB2", "IOB2") == tags
+        assert [tags] == [best for best, _ in tagger.best(words, 1)] or loss == "softmax"
+
+
+def test_bilou_is_scored_as_iobes() -> None:
+    letters = str.maketrans("ES", "LU")
+    corpus = sentences(40, "IOBES")
+    renamed = Corpus(
+        [Sentence(words, [tag[0].translate(letters) + tag[1:] for tag in tags]) for words, tags in corpus], "bilou"
+    )
+    scores = trained(renamed).evaluate(renamed)
+    assert (scores.f1, scores.accuracy) == (100.0, 100.0)
+
+
 def test_two_layers() -> None:
     corpus = sentences(40)
     assert trained(corpus, Options(layers=2, hidden=12, word_dim=12, dropout=0.1)).evaluate(corpus).f1 == 100.0

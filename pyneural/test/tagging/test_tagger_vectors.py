@@ -70,7 +70,12 @@ def test_a_model_remembers_its_vectors_and_says_where_they_are_gone(
     assert embedded(Tagger.load(tmp_path, vectors=None), "snow") != [[5, 7]]
     assert embedded(Tagger.load(tmp_path, vectors=Vectors(["snow"], [[0, 1]])), "snow") == [[0, 1]]
     assert not caplog.records
+    write_vectors(path, Vectors(["snow"], [[1, 2, 3]]))
+    with caplog.at_level(logging.WARNING, "pyneural"):
+        Tagger.load(tmp_path)
+    assert "expected 2 numbers a word, as in the model; got 3" in caplog.text
     path.unlink()
+    caplog.clear()
     with caplog.at_level(logging.WARNING, "pyneural"):
         loaded = Tagger.load(tmp_path)
     assert "known by their spelling alone" in caplog.text
@@ -92,3 +97,15 @@ def test_further_columns_are_learned_from(tmp_path: Path) -> None:
     loaded = Tagger.load(tmp_path)
     assert loaded.features.columns == [["N", "V"]]
     assert loaded.tag(corpus.words, corpus.features) == tagger.tag(corpus.words, corpus.features)
+
+
+def test_a_raw_text_has_no_further_columns() -> None:
+    corpus = Corpus([Sentence(["a"], ["B-X"])], features=[(["N"],)])
+    tagger = Tagger.for_corpus(corpus, OPTIONS)
+    with pytest.raises(ValueError, match="trained on further columns, of which a raw text has none"):
+        tagger.tag("a")
+    with pytest.raises(ValueError, match="feature_columns: expected a corpus with the columns"):
+        Tagger.for_corpus(Corpus([Sentence(["a"], ["B-X"])]), Options(feature_columns=(1,)))
+    plain = Tagger.for_corpus(Corpus([Sentence(["a"], ["B-X"])]), OPTIONS)
+    with pytest.raises(ValueError, match="expected 0 columns"):
+        plain.tag([["a"]], [(["N"],)])
