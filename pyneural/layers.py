@@ -130,7 +130,8 @@ class Bidirectional(Combining):
     def backward(self, dy: Array | None, d_hidden: Array | None = None) -> Array | None:
         H = self.rightward.dim_hidden
         dx: Array | None = None
-        for cell, columns in ((self.rightward, slice(0, H)), (self.leftward, slice(H, None))):
+        # what the leftward cell kept was written last, and is nearest
+        for cell, columns in ((self.leftward, slice(H, None)), (self.rightward, slice(0, H))):
             part = None if dy is None else dy[:, columns]
             last = None if d_hidden is None else d_hidden[:, columns]
             dx = cell.backward(part, last, dx)

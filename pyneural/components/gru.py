@@ -58,7 +58,7 @@ class Gru(Recurrent):
 
     def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
         N, H = self._y.shape
-        dm = self.work("dm", N, H)
+        dm = self._m if self.c is not None else self.work("dm", N, H)
         kernels.gru_backward(
             dy, self._a, self._m, self._h_prev, self.U.value, dstate[0], steps.counts, self.reverse,
             self.c is not None, self.bptt_steps, da, dm, self.scratch(), self._bf16,

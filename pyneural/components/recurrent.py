@@ -177,18 +177,18 @@ class Recurrent(Layer):
         return y
 
     def backward(self, dy: Array | None, d_hidden: Array | None = None, add_to: Array | None = None) -> Array | None:
-        """dx. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
+        """dx; what forward kept is used up. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
         gradient may be None for zeros. add_to: what dx is added to, and returned in"""
-        steps, N, H = self._steps, len(self._x), self.dim_hidden
+        steps, H = self._steps, self.dim_hidden
         dstate = self._dstate = self.work("dstate", self.states, steps.sequences, H)
         dstate[...] = 0
         if d_hidden is not None:
             dstate[0] = d_hidden
-        da = self.work("da", N, self.blocks * H)
+        da = self._a  # what backward needs of a number is read before its gradient takes its place
         self.run_back(dy, dstate, steps, da)
         dx = None
         if self._wants_dx:
-            dx = self.work("dx", N, self.dim_in) if add_to is None else add_to
+            dx = self.work("dx", len(self._x), self.dim_in) if add_to is None else add_to
         kernels.affine_backward(
             self._x, da, self.W.value, self.W.grad, self.b.grad, dx, accumulate=add_to is not None, bf16=self._bf16
         )

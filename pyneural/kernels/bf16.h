@@ -12,7 +12,7 @@
 #define FN(name) name##_f32
 #include "vectors.h"
 
-enum { BF16_ROWS = 32, BF16_PANEL = 32, BF16_DEPTH = 256, BF16_COLUMNS = 512 };
+enum { BF16_ROWS = 32, BF16_PANEL = 32, BF16_DEPTH = 640, BF16_COLUMNS = 512 };
 typedef uint32_t pair;
 
 static inline index_t up_to(index_t n, index_t unit) { return (n + unit - 1) / unit * unit; }
@@ -109,6 +109,11 @@ static void block_product(index_t height, index_t N, index_t K, const pair *a, i
     const index_t pairs = up_to(K, K_UNIT) / 2;
     for (index_t j = 0; j < N; j += BF16_PANEL) {
         const index_t width = N - j < BF16_PANEL ? N - j : BF16_PANEL;
+        if (j + 2 * BF16_PANEL <= N)
+            for (index_t i = 0; i < height; i++) {
+                _mm_prefetch((const char *)(c + i * ldc + j + BF16_PANEL), _MM_HINT_T0);
+                _mm_prefetch((const char *)(c + i * ldc + j + BF16_PANEL + 16), _MM_HINT_T0);
+            }
         tile(height, width, pairs, a, lda, panels, start_at(from, 0, j), c + j, ldc);
         panels += pairs * up_to(width, 16);
     }

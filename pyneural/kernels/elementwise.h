@@ -9,10 +9,12 @@ static void FN(activation_forward)(index_t n, int kind, double ceiling, const RE
     const REAL cap = (REAL)ceiling;
     switch (kind) {
     case TANH:
-        SIMD for (index_t i = 0; i < n; i++) y[i] = FN(fast_tanh)(x[i]);
+        for (index_t i = 0; i < n; i += LANES)
+            FN(store_first)(y + i, FN(vec_fast_tanh)(FN(load_first)(x + i, n - i)), n - i);
         break;
     case SIGMOID:
-        SIMD for (index_t i = 0; i < n; i++) y[i] = FN(fast_sigmoid)(x[i]);
+        for (index_t i = 0; i < n; i += LANES)
+            FN(store_first)(y + i, FN(vec_fast_sigmoid)(FN(load_first)(x + i, n - i)), n - i);
         break;
     case RELU:
         SIMD for (index_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];

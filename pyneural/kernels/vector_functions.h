@@ -36,21 +36,3 @@ ALWAYS_INLINE NUMBER OF(exp_reduced)(NUMBER x, BITS *exponent) {
     *exponent = (OF(to_bits)(shifted) - ROUNDER_BITS) << MANTISSA;
     return p * r * r + r;
 }
-
-ALWAYS_INLINE NUMBER OF(fast_sigmoid)(NUMBER x) {
-    BITS exponent;
-    const NUMBER p = OF(exp_reduced)(OF(at_most)(OF(at_least)(-x, (REAL)EXP_LOW), (REAL)-EXP_LOW), &exponent);
-    const NUMBER scale = OF(from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
-    return (REAL)1 / ((REAL)1 + (scale + scale * p));
-}
-
-/* tanh|x| = m / (m + 2) with m = e^{2|x|} - 1, which keeps full relative accuracy near 0; the sign is x's. */
-ALWAYS_INLINE NUMBER OF(fast_tanh)(NUMBER x) {
-    BITS exponent;
-    const BITS sign = OF(to_bits)(x) & ((FN(bits))1 << (8 * sizeof(REAL) - 1));
-    const NUMBER magnitude = OF(from_bits)(OF(to_bits)(x) ^ sign);
-    const NUMBER p = OF(exp_reduced)(OF(at_most)((REAL)2 * magnitude, (REAL)40), &exponent);
-    const NUMBER scale = OF(from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
-    const NUMBER m = scale * p + (scale - (REAL)1);
-    return OF(from_bits)(OF(to_bits)(m / (m + (REAL)2)) | sign);
-}

@@ -1,6 +1,6 @@
-/* exp, tanh and the logistic function without branches: of one number, which the compiler turns into vector
- * instructions in a loop, and of a vector. Both are compiled from vector_functions.h, once with NUMBER = REAL and once
- * with NUMBER = FN(vec). Errors are stated here and tested in test/kernels/test_vector_math.py:
+/* exp of a number, which the compiler turns into vector instructions in a loop, tanh and the logistic function of a
+ * vector, all without branches. What they share, vector_functions.h, is compiled once with NUMBER = REAL and once with
+ * NUMBER = FN(vec). Errors are stated here and tested in test/kernels/test_vector_math.py:
  * exp <= 2 ULP, sigmoid and tanh <= 4 ULP, in both types, wherever the result is a normal number. NaN in, NaN out.
  * No denormal results, which cost a processor a hundred times a normal one: where the true result is below the
  * smallest normal number, exp gives 0 and sigmoid e^EXP_LOW, that number's neighbour. (tanh x is x there: exact.)
@@ -63,6 +63,25 @@ static inline REAL FN(fast_exp)(REAL x) {
     const REAL p = FN(exp_reduced)(FN(clamp)(x, EXP_LOW, EXP_HIGH), &exponent);
     const REAL y = FN(from_bits)(FN(to_bits)(1 + p) + exponent);
     return x < EXP_LOW ? 0 : x <= EXP_HIGH ? y : x + (REAL)INFINITY; /* infinity, or NaN for NaN */
+}
+
+ALWAYS_INLINE FN(vec) FN(vec_fast_sigmoid)(FN(vec) x) {
+    FN(vec_bits) exponent;
+    const FN(vec) bounded = FN(vec_at_most)(FN(vec_at_least)(-x, (REAL)EXP_LOW), (REAL)-EXP_LOW);
+    const FN(vec) p = FN(vec_exp_reduced)(bounded, &exponent);
+    const FN(vec) scale = FN(vec_from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
+    return FN(reciprocal)((REAL)1 + (scale + scale * p));
+}
+
+/* tanh|x| = m / (m + 2) with m = e^{2|x|} - 1, which keeps full relative accuracy near 0; the sign is x's. */
+ALWAYS_INLINE FN(vec) FN(vec_fast_tanh)(FN(vec) x) {
+    FN(vec_bits) exponent;
+    const FN(vec_bits) sign = FN(vec_to_bits)(x) & ((FN(bits))1 << (8 * sizeof(REAL) - 1));
+    const FN(vec) magnitude = FN(vec_from_bits)(FN(vec_to_bits)(x) ^ sign);
+    const FN(vec) p = FN(vec_exp_reduced)(FN(vec_at_most)((REAL)2 * magnitude, (REAL)40), &exponent);
+    const FN(vec) scale = FN(vec_from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
+    const FN(vec) m = scale * p + (scale - (REAL)1);
+    return FN(vec_from_bits)(FN(vec_to_bits)(m * FN(reciprocal)(m + (REAL)2)) | sign);
 }
 
 #undef MANTISSA
