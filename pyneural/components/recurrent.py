@@ -104,8 +104,8 @@ class Recurrent(Layer):
         """The backward loop, and the gradient of U (and of what else is the cell's own)."""
 
     def scratch(self) -> Array:
-        """Room in which the loops pack U."""
-        return self.work("scratch", kernels.cell_scratch(self.blocks, self.dim_hidden))
+        """Room in which the loops pack U, and take its products with the states."""
+        return self.work("scratch", kernels.cell_scratch(self.blocks, self.dim_hidden, self._steps.sequences))
 
     # ---- states
 

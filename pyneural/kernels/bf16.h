@@ -105,28 +105,26 @@ static inline origin start_at(origin from, index_t i, index_t j) {
 
 /* C (height, N) for one block of at most BF16_ROWS rows of A and one part of k. */
 static void block_product(index_t height, index_t N, index_t K, const pair *a, index_t lda, const pair *panels,
-                          origin from, float *c, index_t ldc) {
+                          origin from, float *c, index_t ldc, int whole) {
     const index_t pairs = up_to(K, K_UNIT) / 2;
     for (index_t j = 0; j < N; j += BF16_PANEL) {
         const index_t width = N - j < BF16_PANEL ? N - j : BF16_PANEL;
-        if (j + 2 * BF16_PANEL <= N)
-            for (index_t i = 0; i < height; i++) {
-                _mm_prefetch((const char *)(c + i * ldc + j + BF16_PANEL), _MM_HINT_T0);
-                _mm_prefetch((const char *)(c + i * ldc + j + BF16_PANEL + 16), _MM_HINT_T0);
-            }
-        tile(height, width, pairs, a, lda, panels, start_at(from, 0, j), c + j, ldc);
+        if (!whole && j + 2 * BF16_PANEL <= N) /* the next ones come from afar */
+            for (index_t i = 0; i < height; i++)
+                for (index_t v = 0; v < BF16_PANEL; v += 16) PREFETCH(c + i * ldc + j + BF16_PANEL + v);
+        tile(height, width, pairs, a, lda, panels, start_at(from, 0, j), c + j, ldc, whole);
         panels += pairs * up_to(width, 16);
     }
 }
 
 static void rows_product(index_t M, index_t N, index_t K, const float *a, index_t down, index_t along,
-                         const pair *panels, origin from, float *c, index_t ldc) {
+                         const pair *panels, origin from, float *c, index_t ldc, int whole) {
     ALIGNED pair rows[BF16_ROWS * (BF16_DEPTH + K_UNIT) / 2];
     const index_t lda = up_to(K, K_UNIT) / 2;
     for (index_t i = 0; i < M; i += BF16_ROWS) {
         const index_t height = M - i < BF16_ROWS ? M - i : BF16_ROWS;
         pairs_by_row(height, K, a + i * down, down, along, rows, lda);
-        block_product(height, N, K, rows, lda, panels, start_at(from, i, 0), c + i * ldc, ldc);
+        block_product(height, N, K, rows, lda, panels, start_at(from, i, 0), c + i * ldc, ldc, whole);
     }
 }
 
@@ -145,7 +143,7 @@ static void bf16_product(index_t M, index_t N, index_t K, const float *a, index_
                 pack_panel(deep, columns - j < BF16_PANEL ? columns - j : BF16_PANEL,
                            b + k * b_down + (j0 + j) * b_along, b_down, b_along, panels + up_to(deep, K_UNIT) / 2 * j);
             rows_product(M, columns, deep, a + k * a_along, a_down, a_along, panels,
-                         k ? (origin){c + j0, ldc} : start_at(from, 0, j0), c + j0, ldc);
+                         k ? (origin){c + j0, ldc} : start_at(from, 0, j0), c + j0, ldc, 0);
         }
     }
     end();
@@ -165,13 +163,13 @@ static void bf16_pack(index_t K, index_t N, const float *b, index_t down, index_
 }
 
 static void bf16_times(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, origin from,
-                       float *c, index_t ldc) {
+                       float *c, index_t ldc, int whole) {
     const pair *panels = (const pair *)packed;
     const index_t depth = bf16_depth(K);
     begin();
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;
-        rows_product(M, N, deep, a + k, lda, 1, panels, k ? (origin){c, ldc} : from, c, ldc);
+        rows_product(M, N, deep, a + k, lda, 1, panels, k ? (origin){c, ldc} : from, c, ldc, whole);
         panels += up_to(deep, K_UNIT) / 2 * up_to(N, 16);
     }
     end();

@@ -9,7 +9,7 @@
 static void begin(void);
 #define end() _tile_release()
 static void tile(index_t height, index_t width, index_t pairs, const uint32_t *a, index_t lda, const uint32_t *panel,
-                 origin from, float *c, index_t ldc);
+                 origin from, float *c, index_t ldc, int whole);
 #include "bf16.h"
 
 /* Every tile is 16 rows of 64 bytes. The configuration is the thread's own, so each product begins with it. */
@@ -64,9 +64,9 @@ static void squares(int lower, int right, index_t pairs, const pair *a, index_t 
 /* Tiles are whole: sums of fewer rows or columns go by way of a square of their own. The rows of a beyond `height`
  * are whatever the block held before; their sums are not used. */
 static void tile(index_t height, index_t width, index_t pairs, const pair *a, index_t lda, const pair *panel,
-                 origin from, float *c, index_t ldc) {
+                 origin from, float *c, index_t ldc, int whole) {
     const int lower = height > 16, right = width > 16;
-    if (height % 16 == 0 && width % 16 == 0) {
+    if (whole || (height % 16 == 0 && width % 16 == 0)) {
         squares(lower, right, pairs, a, lda, panel, from, c, ldc);
         return;
     }

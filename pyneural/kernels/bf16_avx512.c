@@ -5,7 +5,7 @@
 #include "dispatch.h"
 #include <immintrin.h>
 static void tile(index_t height, index_t width, index_t pairs, const uint32_t *a, index_t lda, const uint32_t *panel,
-                 origin from, float *c, index_t ldc);
+                 origin from, float *c, index_t ldc, int whole);
 #include "bf16.h"
 
 /* `rows` x `vectors` vectors of results, the last one `last` columns wide. */
@@ -31,7 +31,7 @@ ALWAYS_INLINE void registers(const int rows, const int vectors, index_t pairs, c
 }
 
 static void tile(index_t height, index_t width, index_t pairs, const pair *a, index_t lda, const pair *panel,
-                 origin from, float *c, index_t ldc) {
+                 origin from, float *c, index_t ldc, int whole) {
     const int vectors = width > 16 ? 2 : 1;
     const index_t last = width - 16 * (vectors - 1);
     for (index_t i = 0; i < height; i += 8, a += 8 * lda, c += 8 * ldc) {

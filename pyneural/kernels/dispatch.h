@@ -39,8 +39,9 @@ typedef struct {
                     index_t b_down, index_t b_along, origin from, float *c, index_t ldc);
     /* B once for many products: at most (K + 32) (N + 16) / 2 numbers */
     void (*pack)(index_t K, index_t N, const float *b, index_t down, index_t along, float *packed);
+    /* whole: C has room for rows up to a multiple of 32, columns to one of 16, which may be written too */
     void (*times)(index_t M, index_t N, index_t K, const float *a, index_t lda, const float *packed, origin from,
-                  float *c, index_t ldc);
+                  float *c, index_t ldc, int whole);
 } bf16_products;
 extern const bf16_products *kernels_bf16;
 

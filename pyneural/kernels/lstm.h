@@ -1,18 +1,18 @@
 /* Long short-term memory. Gates in memory: i, f, g, o. With a (N, 4H) = x W + b,
  *   i, f, o = sigmoid(a + h U)   g = tanh(a_g + h U_g)   c' = f c + i g   h' = o tanh(c')
- * `gates` enters as a and leaves as i, f, g, o.
+ * `gates` enters as a and leaves as i, f, g, o. In the backward pass da may be `gates` itself.
  *
  * Gradients, with dh' and dc' those of h' and c', and e = dc' + dh' o (1 - tanh(c')^2):
  *   da_i = e g i (1 - i)   da_f = e c f (1 - f)   da_g = e i (1 - g^2)   da_o = dh' tanh(c') o (1 - o)
  *   dc = e f   dh = da U' */
 
 /* One vector of n units of one row. */
-ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, index_t H, REAL *h, REAL *c, REAL *y, REAL *tanh_c,
+ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, const REAL *sums, index_t H, REAL *h, REAL *c, REAL *y, REAL *tanh_c,
                                   REAL *h_prev, REAL *c_prev) {
-    const FN(vec) i = FN(vec_fast_sigmoid)(FN(load_first)(gates, n));
-    const FN(vec) f = FN(vec_fast_sigmoid)(FN(load_first)(gates + H, n));
-    const FN(vec) g = FN(vec_fast_tanh)(FN(load_first)(gates + 2 * H, n));
-    const FN(vec) o = FN(vec_fast_sigmoid)(FN(load_first)(gates + 3 * H, n));
+    const FN(vec) i = FN(vec_fast_sigmoid)(FN(load_first)(gates, n) + FN(load_first)(sums, n));
+    const FN(vec) f = FN(vec_fast_sigmoid)(FN(load_first)(gates + H, n) + FN(load_first)(sums + H, n));
+    const FN(vec) g = FN(vec_fast_tanh)(FN(load_first)(gates + 2 * H, n) + FN(load_first)(sums + 2 * H, n));
+    const FN(vec) o = FN(vec_fast_sigmoid)(FN(load_first)(gates + 3 * H, n) + FN(load_first)(sums + 3 * H, n));
     const FN(vec) before = FN(load_first)(c, n), memory = f * before + i * g;
     const FN(vec) squashed = FN(vec_fast_tanh)(memory), out = o * squashed;
     if (h_prev) {
@@ -29,17 +29,18 @@ ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, index_t H, REAL *h, RE
     FN(store_first)(y, out, n);
 }
 
-/* scratch: U packed. */
+/* scratch: the sums h U of a step, and U packed. */
 static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int reverse, int bf16, REAL *gates,
                              const REAL *U, REAL *h, REAL *c, REAL *y, index_t ldy, REAL *h_prev, REAL *c_prev,
                              REAL *tanh_c, REAL *scratch) {
+    const FN(sums) sums = FN(room_for_sums)(most_alive(T, counts), 4 * H, &scratch);
     const FN(packed) packed = FN(pack)(most_alive(T, counts), H, 4 * H, U, 4 * H, 1, bf16, &scratch);
     walk w = walk_start(T, counts, reverse);
     while (walk_next(&w, T, counts, reverse)) {
-        FN(add_product)(FN(moved)(&w, H, h), h, H, packed, gates + w.row * 4 * H, 4 * H);
+        FN(sum_up)(FN(moved)(&w, H, h), w.n, h, H, packed, sums);
         const index_t at = w.row * H;
-        EACH_VECTOR(8, w.n, H, FN(lstm_units), gates + 4 * (at + i * H) + j, H, h + i * H + j, c + i * H + j,
-                    y + (w.row + i) * ldy + j, tanh_c + at + i * H + j, h_prev ? h_prev + at + i * H + j : NULL,
+        EACH_VECTOR(8, w.n, H, FN(lstm_units), gates + 4 * (at + i * H) + j, sums.at + i * sums.stride + j, H, h + i * H + j,
+                    c + i * H + j, y + (w.row + i) * ldy + j, tanh_c + at + i * H + j, h_prev ? h_prev + at + i * H + j : NULL,
                     c_prev ? c_prev + at + i * H + j : NULL)
     }
 }

@@ -91,7 +91,7 @@ static FN(packed) FN(pack)(index_t rows, index_t K, index_t N, const REAL *b, in
 static void FN(times)(index_t M, const REAL *a, index_t lda, FN(packed) B, FN(origin) from, REAL *c, index_t ldc) {
 #if !DOUBLE
     if (B.bf16) {
-        kernels_bf16->times(M, B.N, B.K, a, lda, B.data, (origin){from.at, from.stride}, c, ldc);
+        kernels_bf16->times(M, B.N, B.K, a, lda, B.data, (origin){from.at, from.stride}, c, ldc, 0);
         return;
     }
 #endif
@@ -112,4 +112,16 @@ static void FN(times)(index_t M, const REAL *a, index_t lda, FN(packed) B, FN(or
 
 static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
     FN(times)(M, a, lda, B, (FN(origin)){c, ldc}, c, ldc);
+}
+
+/* C (M, N) = A (M, K) B, where C has room for whole tiles, whose further numbers become undefined: rows up to a multiple
+ * of 32, columns to one of 16. */
+static void FN(times_whole)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
+#if !DOUBLE
+    if (B.bf16) {
+        kernels_bf16->times(M, B.N, B.K, a, lda, B.data, (origin){NULL, 0}, c, ldc, 1);
+        return;
+    }
+#endif
+    FN(times)(M, a, lda, B, (FN(origin)){NULL, 0}, c, ldc);
 }

@@ -13,7 +13,7 @@ enum { TILE_ROWS = 4 };
 #endif
 enum {
     TILE_VECTORS = 3,
-    DEPTH = 640, /* a panel of so many rows stays near: in the first cache or the second */
+    DEPTH = 256, /* a panel of so many rows stays near: in the first cache or the second */
     IN_PLACE_ROWS = 32,
     BLOCK_ROWS = 64,          /* so do this many rows of A and of C, while all panels pass */
     PACKED_BYTES = 256 * 1024 /* of B are packed at a time */

@@ -55,6 +55,25 @@ static index_t FN(moved)(const walk *w, index_t H, const REAL *h) {
     return w->old;
 }
 
+/* The sums h U of a step, for the cells to add to what does not depend on h: near, and with room for whole tiles. */
+typedef struct {
+    REAL *at;
+    index_t stride;
+} FN(sums);
+
+/* Takes room for `rows` rows of `width` sums from `scratch`, which is moved past it. */
+static FN(sums) FN(room_for_sums)(index_t rows, index_t width, REAL **scratch) {
+    const FN(sums) sums = {(REAL *)(((uintptr_t)*scratch + 63) & ~(uintptr_t)63), (width + 15) / 16 * 16};
+    *scratch = sums.at + (rows + 31) / 32 * 32 * sums.stride;
+    return sums;
+}
+
+/* sums = h U for `moved` rows of h, zeros up to the n-th row. */
+static void FN(sum_up)(index_t moved, index_t n, const REAL *h, index_t H, FN(packed) U, FN(sums) sums) {
+    FN(times_whole)(moved, h, H, U, sums.at, sums.stride);
+    memset(sums.at + moved * sums.stride, 0, sizeof(REAL) * (n - moved) * sums.stride);
+}
+
 /* ---- the standard cell: h' = f(a + h U), a (N, H) = x W + b. */
 
 ALWAYS_INLINE FN(vec) FN(rnn_activation)(int kind, FN(vec) s) {

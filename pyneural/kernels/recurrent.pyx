@@ -11,8 +11,8 @@ from pyneural.kernels.dispatch cimport (
 from pyneural.kernels.sizes import cell_scratch
 
 
-cdef void *scratch_of(ndarray like, ndarray scratch, Py_ssize_t gates, Py_ssize_t H) except? NULL:
-    cdef Py_ssize_t size = cell_scratch(gates, H)
+cdef void *scratch_of(ndarray like, ndarray scratch, Py_ssize_t gates, Py_ssize_t H, Py_ssize_t B) except? NULL:
+    cdef Py_ssize_t size = cell_scratch(gates, H, B)
     if extent(scratch, 0) < size:
         raise ValueError(f"scratch: expected room for {size} numbers, got {extent(scratch, 0)}")
     return out_vector(like, scratch, extent(scratch, 0), "scratch")
@@ -35,7 +35,7 @@ def rnn_forward(ndarray a, ndarray U, ndarray h, ndarray counts, bint reverse, i
     cdef void *ph = out_matrix(a, h, B, H, "h")
     cdef void *py = strided(a, y, N, H, "y", True, &ldy)
     cdef void *pp = out_matrix(a, h_prev, N, H, "h_prev")
-    cdef void *ps = scratch_of(a, scratch, 1, H)
+    cdef void *ps = scratch_of(a, scratch, 1, H, B)
     check_counts(pn, T, N, B)
     with nogil:
         k.rnn_forward(T, H, pn, reverse, bf16, kind, pa, pU, ph, py, ldy, pp, ps)
@@ -52,7 +52,7 @@ def rnn_backward(dy, ndarray y, ndarray U, ndarray dh, ndarray counts, bint reve
     cdef const void *py = strided(y, y, N, H, "y", False, &ldy)
     cdef void *pdh = out_matrix(y, dh, B, H, "dh")
     cdef void *pda = out_matrix(y, da, N, H, "da")
-    cdef void *ps = scratch_of(y, scratch, 1, H)
+    cdef void *ps = scratch_of(y, scratch, 1, H, B)
     check_counts(pn, T, N, B)
     with nogil:
         k.rnn_backward(T, H, pn, reverse, bf16, kind, bptt, pdy, lddy, py, ldy, pU, pdh, pda, ps)
@@ -71,7 +71,7 @@ def gru_forward(ndarray gates, ndarray U, c, ndarray h, ndarray counts, bint rev
     cdef void *py = strided(gates, y, N, H, "y", True, &ldy)
     cdef void *pp = out_matrix(gates, h_prev, N, H, "h_prev")
     cdef void *pm = out_matrix(gates, m, N, H, "m")
-    cdef void *ps = scratch_of(gates, scratch, 3, H)
+    cdef void *ps = scratch_of(gates, scratch, 3, H, B)
     check_counts(pn, T, N, B)
     with nogil:
         k.gru_forward(T, H, pn, reverse, bf16, reset_after, pg, pU, pc, ph, py, ldy, pp, pm, ps)
@@ -90,7 +90,7 @@ def gru_backward(dy, ndarray gates, ndarray m, ndarray h_prev, ndarray U, ndarra
     cdef void *pdh = out_matrix(gates, dh, B, H, "dh")
     cdef void *pda = out_matrix(gates, da, N, 3 * H, "da")
     cdef void *pdm = out_matrix(gates, dm, N, H, "dm")
-    cdef void *ps = scratch_of(gates, scratch, 3, H)
+    cdef void *ps = scratch_of(gates, scratch, 3, H, B)
     check_counts(pn, T, N, B)
     with nogil:
         k.gru_backward(T, H, pn, reverse, bf16, reset_after, bptt, pdy, lddy, pg, pm, pp, pU, pdh, pda, pdm, ps)
@@ -111,7 +111,7 @@ def lstm_forward(ndarray gates, ndarray U, ndarray h, ndarray c, ndarray counts,
     cdef void *php = out_matrix(gates, h_prev, N, H, "h_prev")
     cdef void *pcp = out_matrix(gates, c_prev, N, H, "c_prev")
     cdef void *pt = out_matrix(gates, tanh_c, N, H, "tanh_c")
-    cdef void *ps = scratch_of(gates, scratch, 4, H)
+    cdef void *ps = scratch_of(gates, scratch, 4, H, B)
     check_counts(pn, T, N, B)
     with nogil:
         k.lstm_forward(T, H, pn, reverse, bf16, pg, pU, ph, pc, py, ldy, php, pcp, pt, ps)
@@ -130,7 +130,7 @@ def lstm_backward(dy, ndarray gates, ndarray c_prev, ndarray tanh_c, ndarray U, 
     cdef void *pdh = out_matrix(gates, dh, B, H, "dh")
     cdef void *pdc = out_matrix(gates, dc, B, H, "dc")
     cdef void *pda = out_matrix(gates, da, N, 4 * H, "da")
-    cdef void *ps = scratch_of(gates, scratch, 4, H)
+    cdef void *ps = scratch_of(gates, scratch, 4, H, B)
     check_counts(pn, T, N, B)
     with nogil:
         k.lstm_backward(T, H, pn, reverse, bf16, bptt, pdy, lddy, pg, pcp, pt, pU, pdh, pdc, pda, ps)

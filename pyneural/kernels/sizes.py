@@ -1,9 +1,10 @@
 """Sizes of what kernels are lent to work in."""
 
 
-def cell_scratch(gates: int, H: int) -> int:
-    """How many numbers of scratch a cell of so many gates and H units needs: room for its recurrent weights, packed."""
-    return gates * (H + 32) * (H + 32)
+def cell_scratch(gates: int, H: int, B: int) -> int:
+    """How many numbers of scratch a cell of so many gates and H units needs for B sequences: room for its recurrent
+    weights, packed, and for their products with the states."""
+    return gates * (H + 32) * (H + 32) + (B + 32) * (gates * H + 16) + 16
 
 
 def convolution_scratch(N: int, T: int, B: int, D: int, F: int, width: int) -> int:

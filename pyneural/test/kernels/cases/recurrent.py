@@ -46,7 +46,7 @@ def rnn_forward(dtype: type) -> Cases:
                 "kind": kind,
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
-                "scratch": draw.unset(cell_scratch(1, H)),
+                "scratch": draw.unset(cell_scratch(1, H, B)),
             },
         )
 
@@ -66,7 +66,7 @@ def rnn_backward(dtype: type) -> Cases:
                 "kind": kind,
                 "bptt": bptt,
                 "da": draw.unset(N, H),
-                "scratch": draw.unset(cell_scratch(1, H)),
+                "scratch": draw.unset(cell_scratch(1, H, B)),
             },
         )
 
@@ -86,7 +86,7 @@ def gru_forward(dtype: type) -> Cases:
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
                 "m": draw.unset(N, H),
-                "scratch": draw.unset(cell_scratch(3, H)),
+                "scratch": draw.unset(cell_scratch(3, H, B)),
             },
         )
 
@@ -109,7 +109,7 @@ def gru_backward(dtype: type) -> Cases:
                 "bptt": bptt,
                 "da": draw.unset(N, 3 * H),
                 "dm": draw.unset(N, H),
-                "scratch": draw.unset(cell_scratch(3, H)),
+                "scratch": draw.unset(cell_scratch(3, H, B)),
             },
         )
 
@@ -130,7 +130,7 @@ def lstm_forward(dtype: type) -> Cases:
                 "h_prev": draw.unset(N, H) if kept else None,
                 "c_prev": draw.unset(N, H) if kept else None,
                 "tanh_c": draw.unset(N, H),
-                "scratch": draw.unset(cell_scratch(4, H)),
+                "scratch": draw.unset(cell_scratch(4, H, B)),
             },
         )
 
@@ -152,6 +152,6 @@ def lstm_backward(dtype: type) -> Cases:
                 "reverse": reverse,
                 "bptt": bptt,
                 "da": draw.unset(N, 4 * H),
-                "scratch": draw.unset(cell_scratch(4, H)),
+                "scratch": draw.unset(cell_scratch(4, H, B)),
             },
         )
