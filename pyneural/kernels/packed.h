@@ -1,6 +1,6 @@
 /* A matrix B (K, N) that many products C = C0 + A B are taken with: recurrent weights, one product a step of time.
  *
- * It is packed once, in parts of at most DEPTH rows, each the panels of its columns. Where all products have a single
+ * It is packed once, but for columns that are too few to fill a vector (narrow.h), in parts of at most DEPTH rows, each the panels of its columns. Where all products have a single
  * row, packing costs as much as several of them and each reads B but once: there it is read where it lies. */
 
 typedef struct {
@@ -8,6 +8,9 @@ typedef struct {
     const REAL *data;
     index_t down, along; /* where it is left in place: b(k, j) = data[k * down + j * along]; 0, 0 where packed */
     int bf16;            /* packed by and for kernels_bf16 */
+    index_t narrow;      /* so many last columns are in place, at `last`, each with k along it, `apart` from the next */
+    const REAL *last;
+    index_t apart;
 } FN(packed);
 
 #if VECTOR_BYTES
@@ -38,12 +41,12 @@ static void FN(row_product)(index_t N, index_t K, const REAL *a, const REAL *b, 
 
 /* The same with B transposed in memory: a number of c is the scalar product of a and a row there, LANES at a time. */
 static void FN(row_dots)(index_t N, index_t K, const REAL *a, const REAL *b, index_t ldb, const REAL *from, REAL *c) {
-    ALIGNED REAL parts[LANES][LANES], turned[LANES][LANES];
     const index_t whole = K / LANES * LANES;
     for (index_t j = 0; j < N; j += LANES) {
         const index_t rows = N - j < LANES ? N - j : LANES;
         const REAL *row[LANES];
-        FN(vec) sum[LANES], total = from ? FN(load_first)(from + j, rows) : FN(zero)();
+        FN(vec) sum[LANES];
+        const FN(vec) total = from ? FN(load_first)(from + j, rows) : FN(zero)();
         for (int i = 0; i < LANES; i++) {
             row[i] = b + (j + (i < rows ? i : rows - 1)) * ldb; /* past the last row, the last again */
             sum[i] = FN(zero)();
@@ -56,10 +59,7 @@ static void FN(row_dots)(index_t N, index_t K, const REAL *a, const REAL *b, ind
             const FN(vec) x = FN(load_first)(a + whole, K - whole);
             for (int i = 0; i < LANES; i++) sum[i] += x * FN(load_first)(row[i] + whole, K - whole);
         }
-        for (int i = 0; i < LANES; i++) FN(store)(parts[i], sum[i]);
-        FN(turn)(LANES, LANES, parts[0], 1, LANES, turned[0], LANES);
-        for (int i = 0; i < LANES; i++) total += FN(load)(turned[i]);
-        FN(store_first)(c + j, total, rows);
+        FN(store_first)(c + j, total + FN(fold)(sum), rows);
     }
 }
 #endif
@@ -76,7 +76,9 @@ static FN(packed) FN(pack)(index_t rows, index_t K, index_t N, const REAL *b, in
     }
 #endif
     if (rows <= 1 && VECTOR_BYTES) return (FN(packed)){K, N, b, down, along, 0};
-    const FN(packed) whole = {K, N, data, 0, 0, 0};
+    FN(packed) whole = {K, N, data, 0, 0, 0};
+    if (down == 1 && K >= 2 * LANES) whole.narrow = NARROW(N), whole.last = b + (N - whole.narrow) * along, whole.apart = along;
+    N -= whole.narrow;
     const index_t depth = FN(depth_of)(K), padded = (N + LANES - 1) / LANES * LANES;
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;
@@ -100,6 +102,13 @@ static void FN(times)(index_t M, const REAL *a, index_t lda, FN(packed) B, FN(or
         if (M && B.along == 1) FN(row_product)(B.N, B.K, a, B.data, B.down, from.at, c);
         if (M && B.along != 1) FN(row_dots)(B.N, B.K, a, B.data, B.along, from.at, c);
         return;
+    }
+#endif
+#if defined(__AVX512F__) && !DOUBLE
+    if (B.narrow) {
+        B.N -= B.narrow;
+        FN(along_depth)(M, B.narrow, B.K, a, lda, B.last, B.apart,
+                        (FN(origin)){from.at ? from.at + B.N : NULL, from.stride}, c + B.N, ldc);
     }
 #endif
     const index_t depth = FN(depth_of)(B.K), padded = (B.N + LANES - 1) / LANES * LANES;

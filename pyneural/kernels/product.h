@@ -20,6 +20,13 @@ enum {
 };
 #endif
 #define PANEL (TILE_VECTORS * LANES)
+/* Columns that fill a last vector so little that they are better found the other way round (narrow.h). */
+#undef NARROW
+#if defined(__AVX512F__) && !DOUBLE
+#define NARROW(columns) ((columns) % LANES <= 10 ? (columns) % LANES : 0)
+#else
+#define NARROW(columns) ((index_t)0)
+#endif
 #undef HAS_BF16
 #define HAS_BF16(wanted) (!DOUBLE && (wanted) && kernels_bf16 != NULL)
 
@@ -121,8 +128,8 @@ static inline index_t FN(depth_of)(index_t K) {
     return (K + parts - 1) / parts;
 }
 
-static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along, const REAL *b,
-                        index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
+static void FN(wide_product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along,
+                             const REAL *b, index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
     ALIGNED REAL panels[PACKED_BYTES / sizeof(REAL)];
     if (M <= IN_PLACE_ROWS && b_along == 1 &&
         K * PANEL <= PACKED_BYTES / (index_t)sizeof(REAL)) { /* too few rows to pack for; but for a ragged last panel */

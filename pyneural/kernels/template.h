@@ -2,6 +2,7 @@
 #include "vectors.h"
 #include "vector_math.h"
 #include "product.h"
+#include "narrow.h"
 #include "packed.h"
 #include "linear.h"
 #include "elementwise.h"
