@@ -27,7 +27,6 @@ from pyneural import kernels
 from pyneural.components.recurrent import Options, Recurrent
 from pyneural.initializers import Zeros
 from pyneural.neural_layer import Parameter
-from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
 
@@ -48,24 +47,18 @@ class Gru(Recurrent):
         self.reset_after = reset_after
         self.c = Parameter(dim_hidden, init=Zeros()) if reset_after else None
 
-    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
-        N, H = y.shape
-        m = self._m = self.work("m", N, H)
+    def run(self, x: Array, state: Array, y: Array, h_prev: Array | None) -> None:
+        self._m = self.work("m", *y.shape)
         c = self.c.value if self.c else None
         kernels.gru_forward(
-            a, self.U.value, c, state[0], steps.counts, self.reverse, y, h_prev, m, self.scratch(), self._bf16
-        )
-
-    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        N, H = self._y.shape
-        dm = self._m if self.c is not None else self.work("dm", N, H)
-        kernels.gru_backward(
-            dy, self._a, self._m, self._h_prev, self.U.value, dstate[0], steps.counts, self.reverse,
-            self.c is not None, self.bptt_steps, da, dm, self.scratch(), self._bf16,
+            x, self.W.value, self.b.value, self.U.value, c, state[0], self._steps.counts, self.reverse, self._a, y,
+            h_prev, self._m, self.scratch(), self._bf16,
         )  # fmt: skip
-        dU, rz = self.U.grad, slice(0, 2 * H)
-        kernels.affine_backward(self._h_prev, da[:, rz], None, dU[:, rz], None, None, bf16=self._bf16)
-        if self.c is not None:
-            kernels.affine_backward(self._h_prev, dm, None, dU[:, 2 * H :], self.c.grad, None, bf16=self._bf16)
-        else:
-            kernels.affine_backward(self._m, da[:, 2 * H :], None, dU[:, 2 * H :], None, None, bf16=self._bf16)
+
+    def run_back(self, dy: Array | None, dstate: Array, dx: Array | None, accumulate: bool) -> None:
+        dm, dc = (None, self.c.grad) if self.c else (self.work("dm", *self._m.shape), None)
+        kernels.gru_backward(
+            dy, self._x, self._a, self._m, self._h_prev, self.W.value, self.U.value, dstate[0], self._steps.counts,
+            self.reverse, self.bptt_steps, dm, self.W.grad, self.b.grad, self.U.grad, dc, dx, self.scratch(),
+            accumulate, self._bf16,
+        )  # fmt: skip

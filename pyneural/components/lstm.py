@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pyneural import kernels
 from pyneural.components.recurrent import Options, Recurrent
 from pyneural.initializers import Gates
-from pyneural.packing import Steps
 
 Array = NDArray[np.floating]
 
@@ -42,19 +41,18 @@ class Lstm(Recurrent):
     def functions(self) -> int:
         return 5  # the gates and tanh c
 
-    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
-        N, H = y.shape
-        self._c_prev = None if h_prev is None else self.work("c_prev", N, H)
-        self._tanh_c = self.work("tanh_c", N, H)
+    def run(self, x: Array, state: Array, y: Array, h_prev: Array | None) -> None:
+        self._c_prev = None if h_prev is None else self.work("c_prev", *y.shape)
+        self._tanh_c = self.work("tanh_c", *y.shape)
         kernels.lstm_forward(
-            a, self.U.value, state[0], state[1], steps.counts, self.reverse, y, h_prev, self._c_prev, self._tanh_c,
-            self.scratch(), self._bf16,
+            x, self.W.value, self.b.value, self.U.value, state[0], state[1], self._steps.counts, self.reverse, self._a,
+            y, h_prev, self._c_prev, self._tanh_c, self.scratch(), self._bf16,
         )  # fmt: skip
 
-    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
+    def run_back(self, dy: Array | None, dstate: Array, dx: Array | None, accumulate: bool) -> None:
         assert self._c_prev is not None  # backward follows forward, which kept it
         kernels.lstm_backward(
-            dy, self._a, self._c_prev, self._tanh_c, self.U.value, dstate[0], dstate[1], steps.counts, self.reverse,
-            self.bptt_steps, da, self.scratch(), self._bf16,
+            dy, self._x, self._a, self._h_prev, self._c_prev, self._tanh_c, self.W.value, self.U.value, dstate[0],
+            dstate[1], self._steps.counts, self.reverse, self.bptt_steps, self.W.grad, self.b.grad, self.U.grad, dx,
+            self.scratch(), accumulate, self._bf16,
         )  # fmt: skip
-        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True, bf16=self._bf16)

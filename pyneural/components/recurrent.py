@@ -1,11 +1,11 @@
 """What the three recurrent cells share.
 
 A cell maps the state before a step and the step's input to the state after it. All that does not depend on the state
-is taken out of the loop:
+is taken out of the loop; one call of a kernel does all of forward, another all of backward:
 
     forward    a = x W + b                     one product over all rows, before the loop
-               the loop: h U and the gates     one kernel call for the whole batch
-    backward   the loop: da from dy and dh     one kernel call
+               the loop: h U and the gates
+    backward   the loop: da from dy and dh
                dW = xᵀ da   db = Σ da          one product each over all rows, after the loop
                dU = h₋₁ᵀ da   dx = da Wᵀ
 
@@ -96,12 +96,13 @@ class Recurrent(Layer):
     # ---- the cell's own part
 
     @abstractmethod
-    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
-        """The forward loop: `state` (states, B, H) enters as the initial, leaves as the final states."""
+    def run(self, x: Array, state: Array, y: Array, h_prev: Array | None) -> None:
+        """All that forward does: `state` (states, B, H) enters as the initial, leaves as the final states."""
 
     @abstractmethod
-    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        """The backward loop, and the gradient of U (and of what else is the cell's own)."""
+    def run_back(self, dy: Array | None, dstate: Array, dx: Array | None, accumulate: bool) -> None:
+        """All that backward does: the gradients of the parameters and of x, added to what dx holds where `accumulate`;
+        `dstate` enters as the gradient of the final, leaves as that of the initial states."""
 
     def scratch(self) -> Array:
         """Room in which the loops pack U, and take its products with the states."""
@@ -162,13 +163,12 @@ class Recurrent(Layer):
     def _through(self, x: Array, steps: Steps, h_prev: Array | None, out: Array | None, training: bool) -> Array:
         N, B, H = len(x), steps.sequences, self.dim_hidden
         self._x, self._steps = x, steps
-        a = self._a = self.work("a", N, self.blocks * H)
+        self._a = self.work("a", N, self.blocks * H)
         y = self._y = self.work("y", N, H) if out is None else out
         state = self._state = self.work("state", self.states, B, H)
         carried = self._carried.get(training) if self.carry else None
         self._into(state, carried if carried is not None else self._initial, steps, "initial state")
-        kernels.affine(x, self.W.value, self.b.value, a, self._bf16)
-        self.run(a, state, steps, y, h_prev)
+        self.run(x, state, y, h_prev)
         if self.carry:
             kept = self.final_state
             if steps.ends is not None:
@@ -177,21 +177,19 @@ class Recurrent(Layer):
         return y
 
     def backward(self, dy: Array | None, d_hidden: Array | None = None, add_to: Array | None = None) -> Array | None:
-        """dx; what forward kept is used up. d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
-        gradient may be None for zeros. add_to: what dx is added to, and returned in"""
-        steps, H = self._steps, self.dim_hidden
-        dstate = self._dstate = self.work("dstate", self.states, steps.sequences, H)
+        """dx. What forward kept is used up: gradients take its place.
+
+        d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
+        gradient may be None for zeros. add_to: what dx is added to, and returned in
+        """
+        dstate = self._dstate = self.work("dstate", self.states, self._steps.sequences, self.dim_hidden)
         dstate[...] = 0
         if d_hidden is not None:
             dstate[0] = d_hidden
-        da = self._a  # what backward needs of a number is read before its gradient takes its place
-        self.run_back(dy, dstate, steps, da)
-        dx = None
-        if self._wants_dx:
-            dx = self.work("dx", len(self._x), self.dim_in) if add_to is None else add_to
-        kernels.affine_backward(
-            self._x, da, self.W.value, self.W.grad, self.b.grad, dx, accumulate=add_to is not None, bf16=self._bf16
-        )
+        dx = add_to
+        if dx is None and self._wants_dx:
+            dx = self.work("dx", len(self._x), self.dim_in)
+        self.run_back(dy, dstate, dx, add_to is not None)
         return dx
 
     def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:

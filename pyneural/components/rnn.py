@@ -43,25 +43,15 @@ class Rnn(Recurrent):
         forward, backward = super().cost(x, steps)
         return forward, backward._replace(bytes=backward.bytes + self.dtype.itemsize * len(x) * self.dim_hidden)
 
-    def run(self, a: Array, state: Array, steps: Steps, y: Array, h_prev: Array | None) -> None:
-        kind = KINDS[self.activation]
+    def run(self, x: Array, state: Array, y: Array, h_prev: Array | None) -> None:
         kernels.rnn_forward(
-            a, self.U.value, state[0], steps.counts, self.reverse, kind, y, h_prev, self.scratch(), self._bf16
-        )
+            x, self.W.value, self.b.value, self.U.value, state[0], self._steps.counts, self.reverse,
+            KINDS[self.activation], self._a, y, h_prev, self.scratch(), self._bf16,
+        )  # fmt: skip
 
-    def run_back(self, dy: Array | None, dstate: Array, steps: Steps, da: Array) -> None:
-        kind = KINDS[self.activation]
+    def run_back(self, dy: Array | None, dstate: Array, dx: Array | None, accumulate: bool) -> None:
         kernels.rnn_backward(
-            dy,
-            self._y,
-            self.U.value,
-            dstate[0],
-            steps.counts,
-            self.reverse,
-            kind,
-            self.bptt_steps,
-            da,
-            self.scratch(),
-            self._bf16,
-        )
-        kernels.matmul(self._h_prev, da, self.U.grad, transpose_a=True, bf16=self._bf16)
+            dy, self._x, self._y, self._h_prev, self.W.value, self.U.value, dstate[0], self._steps.counts, self.reverse,
+            KINDS[self.activation], self.bptt_steps, self._a, self.W.grad, self.b.grad, self.U.grad, dx, self.scratch(),
+            accumulate, self._bf16,
+        )  # fmt: skip

@@ -13,20 +13,20 @@ from pyneural.test.kernels.cases.draw import BATCHES, BOTH, Cases, Draw, counts_
 
 # What each kernel writes.
 WRITES = {
-    "gru_backward": ("dh", "da", "dm"),
+    "gru_backward": ("dh", "gates", "m", "dm", "dW", "db", "dU", "dc", "dx"),
     "gru_forward": ("gates", "h", "y", "h_prev", "m"),
-    "lstm_backward": ("dh", "dc", "da"),
+    "lstm_backward": ("dh", "dc", "gates", "dW", "db", "dU", "dx"),
     "lstm_forward": ("gates", "h", "c", "y", "h_prev", "c_prev", "tanh_c"),
-    "rnn_backward": ("dh", "da"),
-    "rnn_forward": ("h", "y", "h_prev"),
+    "rnn_backward": ("dh", "da", "dW", "db", "dU", "dx"),
+    "rnn_forward": ("a", "h", "y", "h_prev"),
 }
 
 
-def _walks(*variants: tuple[Any, ...]) -> Iterator[tuple[str, np.ndarray, int, int, int, tuple[Any, ...]]]:
-    """(label, counts, N, B, H, one choice of each variant) for every batch."""
+def _walks(*variants: tuple[Any, ...]) -> Iterator[tuple[str, np.ndarray, int, int, int, int, tuple[Any, ...]]]:
+    """(label, counts, N, B, D, H, one choice of each variant) for every batch."""
     for (size, lengths), *choice in product(BATCHES.items(), *variants):
         H = 1 if size == "T=1" else 33 if size == "large" else 5
-        yield f"{size} {choice}", counts_of(lengths), sum(lengths), len(lengths), H, tuple(choice)
+        yield f"{size} {choice}", counts_of(lengths), sum(lengths), len(lengths), H + 2, H, tuple(choice)
 
 
 BPTT = (0, 2)
@@ -34,16 +34,19 @@ BPTT = (0, 2)
 
 def rnn_forward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, H, (reverse, kind, kept) in _walks(BOTH, range(3), BOTH):
+    for label, counts, N, B, D, H, (reverse, kind, kept) in _walks(BOTH, range(3), BOTH):
         yield (
             label,
             {
-                "a": draw.normal(N, H),
+                "x": draw.normal(N, D),
+                "W": draw.normal(D, H, scale=D**-0.5),
+                "b": draw.normal(H),
                 "U": draw.normal(H, H, scale=H**-0.5),
                 "h": draw.normal(B, H),
                 "counts": counts,
                 "reverse": reverse,
                 "kind": kind,
+                "a": draw.unset(N, H),
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
                 "scratch": draw.unset(cell_scratch(1, H, B)),
@@ -53,12 +56,15 @@ def rnn_forward(dtype: type) -> Cases:
 
 def rnn_backward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, H, (reverse, kind, bptt, dy) in _walks(BOTH, range(3), BPTT, BOTH):
+    for label, counts, N, B, D, H, (reverse, kind, bptt, dy, dx) in _walks(BOTH, range(3), BPTT, BOTH, BOTH):
         yield (
             label,
             {
                 "dy": draw.normal(N, H) if dy else None,
+                "x": draw.normal(N, D),
                 "y": np.clip(draw.normal(N, H), -0.9 if kind == 0 else 0, 0.9),
+                "h_prev": draw.normal(N, H),
+                "W": draw.normal(D, H, scale=D**-0.5),
                 "U": draw.normal(H, H, scale=H**-0.5),
                 "dh": draw.normal(B, H),
                 "counts": counts,
@@ -66,6 +72,11 @@ def rnn_backward(dtype: type) -> Cases:
                 "kind": kind,
                 "bptt": bptt,
                 "da": draw.unset(N, H),
+                "dW": draw.unset(D, H),
+                "db": draw.unset(H),
+                "dU": draw.unset(H, H),
+                "dx": draw.normal(N, D) if dx else None,
+                "accumulate": reverse,
                 "scratch": draw.unset(cell_scratch(1, H, B)),
             },
         )
@@ -73,16 +84,19 @@ def rnn_backward(dtype: type) -> Cases:
 
 def gru_forward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, H, (reverse, reset_after, kept) in _walks(BOTH, BOTH, BOTH):
+    for label, counts, N, B, D, H, (reverse, reset_after, kept) in _walks(BOTH, BOTH, BOTH):
         yield (
             label,
             {
-                "gates": draw.normal(N, 3 * H),
+                "x": draw.normal(N, D),
+                "W": draw.normal(D, 3 * H, scale=D**-0.5),
+                "b": draw.normal(3 * H),
                 "U": draw.normal(H, 3 * H, scale=H**-0.5),
                 "c": draw.normal(H) if reset_after else None,
                 "h": draw.normal(B, H),
                 "counts": counts,
                 "reverse": reverse,
+                "gates": draw.unset(N, 3 * H),
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
                 "m": draw.unset(N, H),
@@ -93,22 +107,28 @@ def gru_forward(dtype: type) -> Cases:
 
 def gru_backward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, H, (reverse, reset_after, bptt, dy) in _walks(BOTH, BOTH, BPTT, BOTH):
+    for label, counts, N, B, D, H, (reverse, reset_after, bptt, dy, dx) in _walks(BOTH, BOTH, BPTT, BOTH, BOTH):
         yield (
             label,
             {
                 "dy": draw.normal(N, H) if dy else None,
+                "x": draw.normal(N, D),
                 "gates": draw.unit(N, 3 * H),
                 "m": draw.normal(N, H),
                 "h_prev": draw.normal(N, H),
+                "W": draw.normal(D, 3 * H, scale=D**-0.5),
                 "U": draw.normal(H, 3 * H, scale=H**-0.5),
                 "dh": draw.normal(B, H),
                 "counts": counts,
                 "reverse": reverse,
-                "reset_after": reset_after,
                 "bptt": bptt,
-                "da": draw.unset(N, 3 * H),
-                "dm": draw.unset(N, H),
+                "dm": None if reset_after else draw.unset(N, H),
+                "dW": draw.unset(D, 3 * H),
+                "db": draw.unset(3 * H),
+                "dU": draw.unset(H, 3 * H),
+                "dc": draw.unset(H) if reset_after else None,
+                "dx": draw.normal(N, D) if dx else None,
+                "accumulate": reverse,
                 "scratch": draw.unset(cell_scratch(3, H, B)),
             },
         )
@@ -116,16 +136,19 @@ def gru_backward(dtype: type) -> Cases:
 
 def lstm_forward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, H, (reverse, kept) in _walks(BOTH, BOTH):
+    for label, counts, N, B, D, H, (reverse, kept) in _walks(BOTH, BOTH):
         yield (
             label,
             {
-                "gates": draw.normal(N, 4 * H),
+                "x": draw.normal(N, D),
+                "W": draw.normal(D, 4 * H, scale=D**-0.5),
+                "b": draw.normal(4 * H),
                 "U": draw.normal(H, 4 * H, scale=H**-0.5),
                 "h": draw.normal(B, H),
                 "c": draw.normal(B, H),
                 "counts": counts,
                 "reverse": reverse,
+                "gates": draw.unset(N, 4 * H),
                 "y": draw.unset(N, H),
                 "h_prev": draw.unset(N, H) if kept else None,
                 "c_prev": draw.unset(N, H) if kept else None,
@@ -137,21 +160,28 @@ def lstm_forward(dtype: type) -> Cases:
 
 def lstm_backward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, H, (reverse, bptt, dy) in _walks(BOTH, BPTT, BOTH):
+    for label, counts, N, B, D, H, (reverse, bptt, dy, dx) in _walks(BOTH, BPTT, BOTH, BOTH):
         yield (
             label,
             {
                 "dy": draw.normal(N, H) if dy else None,
+                "x": draw.normal(N, D),
                 "gates": draw.unit(N, 4 * H),
+                "h_prev": draw.normal(N, H),
                 "c_prev": draw.normal(N, H),
                 "tanh_c": draw.unit(N, H),
+                "W": draw.normal(D, 4 * H, scale=D**-0.5),
                 "U": draw.normal(H, 4 * H, scale=H**-0.5),
                 "dh": draw.normal(B, H),
                 "dc": draw.normal(B, H),
                 "counts": counts,
                 "reverse": reverse,
                 "bptt": bptt,
-                "da": draw.unset(N, 4 * H),
+                "dW": draw.unset(D, 4 * H),
+                "db": draw.unset(4 * H),
+                "dU": draw.unset(H, 4 * H),
+                "dx": draw.normal(N, D) if dx else None,
+                "accumulate": reverse,
                 "scratch": draw.unset(cell_scratch(4, H, B)),
             },
         )
