@@ -14,6 +14,14 @@ static int64_t FN(gather)(index_t N, index_t V, index_t D, const REAL *table, co
     return -1;
 }
 
+/* Rows here and there come late from memory: row i of some calls for one a few rows ahead. */
+enum { FN(AHEAD) = 8 };
+static inline void FN(call_for)(index_t i, index_t R, index_t D, const int64_t *rows, const REAL *x) {
+    if (!rows || i + FN(AHEAD) >= R) return;
+    const REAL *row = x + rows[i + FN(AHEAD)] * D;
+    for (index_t j = 0; j < D; j += (index_t)(64 / sizeof(REAL))) PREFETCH_FAR(row + j);
+}
+
 /* grad[ids[i]] += dy[i], in the order of i, so that a run is reproducible to the bit. */
 static int64_t FN(scatter_add)(index_t N, index_t V, index_t D, const REAL *dy, const int64_t *ids, REAL *grad) {
     const int64_t outside = FN(first_outside)(N, V, ids);
@@ -27,5 +35,8 @@ static int64_t FN(scatter_add)(index_t N, index_t V, index_t D, const REAL *dy, 
 }
 
 static void FN(zero_rows)(index_t R, index_t D, const int64_t *rows, REAL *grad) {
-    for (index_t i = 0; i < R; i++) memset(grad + rows[i] * D, 0, sizeof(REAL) * D);
+    for (index_t i = 0; i < R; i++) {
+        FN(call_for)(i, R, D, rows, grad);
+        memset(grad + rows[i] * D, 0, sizeof(REAL) * D);
+    }
 }

@@ -28,14 +28,6 @@ static inline REAL FN(effective)(REAL g, REAL w, REAL scale, REAL clip, REAL l2)
     return FN(clamp)(g * scale, -clip, clip) + l2 * w;
 }
 
-/* Rows here and there come late from memory: those of a few rows ahead are called for. */
-enum { FN(AHEAD) = 4 };
-static inline void FN(call_for)(index_t r, index_t R, index_t D, const int64_t *rows, const REAL *x) {
-    if (!rows || r + FN(AHEAD) >= R) return;
-    const REAL *row = x + rows[r + FN(AHEAD)] * D;
-    for (index_t j = 0; j < D; j += (index_t)(64 / sizeof(REAL))) PREFETCH(row + j);
-}
-
 #define TERMS const REAL scale = (REAL)terms->scale, clip = (REAL)terms->clip, l2 = (REAL)terms->l2
 
 static double FN(sgd_step)(index_t R, index_t D, const int64_t *rows, REAL *values, const REAL *grads,
