@@ -19,7 +19,7 @@ enum { FN(AHEAD) = 8 };
 static inline void FN(call_for)(index_t i, index_t R, index_t D, const int64_t *rows, const REAL *x) {
     if (!rows || i + FN(AHEAD) >= R) return;
     const REAL *row = x + rows[i + FN(AHEAD)] * D;
-    for (index_t j = 0; j < D; j += (index_t)(64 / sizeof(REAL))) PREFETCH_FAR(row + j);
+    for (index_t j = 0; j < D; j += (index_t)(64 / sizeof(REAL))) PREFETCH(row + j);
 }
 
 /* grad[ids[i]] += dy[i], in the order of i, so that a run is reproducible to the bit. */

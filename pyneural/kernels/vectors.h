@@ -10,7 +10,6 @@
 #define ALWAYS_INLINE static __forceinline
 #define ALIGNED
 #define PREFETCH(p) ((void)0)
-#define PREFETCH_FAR(p) ((void)0)
 #elif defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__AVX2__)
@@ -22,7 +21,6 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define ALIGNED __attribute__((aligned(64)))
 #define PREFETCH(p) __builtin_prefetch(p, 1)
-#define PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2) /* to the second cache: more lines can be on their way there */
 #endif
 /* Calls f(n, ...) for every vector of `rows` rows of `size` numbers: in the arguments `i` is the row, `j` where in it
  * the vector starts, and n its numbers, fewer than LANES at a ragged end. `abreast` rows at a time go column by column:
