@@ -33,6 +33,6 @@ ALWAYS_INLINE NUMBER OF(exp_reduced)(NUMBER x, BITS *exponent) {
     p = p * r + (REAL)(1.0 / 24.0);
     p = p * r + (REAL)(1.0 / 6.0);
     p = p * r + (REAL)0.5;
-    *exponent = (OF(to_bits)(shifted) - ROUNDER_BITS) << MANTISSA;
+    *exponent = OF(to_bits)(shifted) << MANTISSA; /* ROUNDER's own bits are all shifted out */
     return p * r * r + r;
 }

@@ -16,7 +16,6 @@
 #define LN2_LOW 0x1.cf79abc9e3b3ap-40
 #define EXP_LOW (-708.3964185322641) /* the least x with a normal e^x */
 #define EXP_HIGH 709.782712893384    /* the greatest with a finite one */
-#define ROUNDER_BITS 0x4338000000000000u
 #else
 #define MANTISSA 23
 #define BIAS 127
@@ -25,7 +24,6 @@
 #define LN2_LOW 0x1.7f7d1cp-20f
 #define EXP_LOW (-87.33654f)
 #define EXP_HIGH 88.72283f
-#define ROUNDER_BITS 0x4b400000u
 #endif
 
 #if DOUBLE
@@ -87,7 +85,6 @@ ALWAYS_INLINE FN(vec) FN(vec_fast_tanh)(FN(vec) x) {
 #undef MANTISSA
 #undef BIAS
 #undef ROUNDER
-#undef ROUNDER_BITS
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef EXP_LOW
