@@ -13,6 +13,18 @@ ALWAYS_INLINE FN(vec) FN(fold)(const FN(vec) parts[LANES]) {
 }
 #endif
 
+/* How many last columns of N are better found as scalar products along K: beside the K / 4 of four of them, one costs some
+ * 25 instructions to add up. */
+static inline index_t FN(narrow_along_depth)(index_t N, index_t K) {
+#if defined(__AVX512F__) && !DOUBLE
+    const index_t columns = N % LANES;
+    return (columns + 3) / 4 * (K / 4 + 25) < K ? columns : 0;
+#else
+    (void)N, (void)K;
+    return 0;
+#endif
+}
+
 #if defined(__AVX512F__) && !DOUBLE
 /* Scalar products of 4 rows of A with 4 columns of B, both along k in memory; past the last, the last again. */
 ALWAYS_INLINE void FN(dots)(index_t rows, index_t columns, index_t K, const REAL *a, index_t lda, const REAL *b,
@@ -67,13 +79,15 @@ static void FN(along_rows)(index_t M, index_t N, index_t K, const REAL *a, index
 static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along, const REAL *b,
                         index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
 #if defined(__AVX512F__) && !DOUBLE
-    const index_t narrow = NARROW(N), wide = N - narrow;
-    if (narrow && K >= 2 * LANES && (a_along == 1 ? b_down == 1 : M >= 2 * LANES)) {
-        const FN(origin) start = {from.at ? from.at + wide : NULL, from.stride};
-        const REAL *const last = b + wide * b_along;
-        if (a_along == 1) FN(along_depth)(M, narrow, K, a, a_down, last, b_along, start, c + wide, ldc);
-        else FN(along_rows)(M, narrow, K, a, a_along, last, b_down, b_along, start, c + wide, ldc);
-        N = wide;
+    index_t narrow = 0;
+    if (a_along == 1 && b_down == 1) narrow = FN(narrow_along_depth)(N, K);
+    else if (a_down == 1 && K >= LANES && N % LANES * ((M + LANES - 1) / LANES) < M * 3 / 4) narrow = N % LANES;
+    if (narrow) {
+        N -= narrow;
+        const FN(origin) start = {from.at ? from.at + N : NULL, from.stride};
+        const REAL *const last = b + N * b_along;
+        if (a_along == 1) FN(along_depth)(M, narrow, K, a, a_down, last, b_along, start, c + N, ldc);
+        else FN(along_rows)(M, narrow, K, a, a_along, last, b_down, b_along, start, c + N, ldc);
     }
 #endif
     if (N) FN(wide_product)(M, N, K, a, a_down, a_along, b, b_down, b_along, from, c, ldc);

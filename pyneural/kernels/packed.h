@@ -77,8 +77,12 @@ static FN(packed) FN(pack)(index_t rows, index_t K, index_t N, const REAL *b, in
 #endif
     if (rows <= 1 && VECTOR_BYTES) return (FN(packed)){K, N, b, down, along, 0};
     FN(packed) whole = {K, N, data, 0, 0, 0};
-    if (down == 1 && K >= 2 * LANES) whole.narrow = NARROW(N), whole.last = b + (N - whole.narrow) * along, whole.apart = along;
-    N -= whole.narrow;
+    if (down == 1) {
+        whole.narrow = FN(narrow_along_depth)(N, K);
+        N -= whole.narrow;
+        whole.last = b + N * along;
+        whole.apart = along;
+    }
     const index_t depth = FN(depth_of)(K), padded = (N + LANES - 1) / LANES * LANES;
     for (index_t k = 0; k < K; k += depth) {
         const index_t deep = K - k < depth ? K - k : depth;

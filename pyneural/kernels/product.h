@@ -20,13 +20,6 @@ enum {
 };
 #endif
 #define PANEL (TILE_VECTORS * LANES)
-/* Columns that fill a last vector so little that they are better found the other way round (narrow.h). */
-#undef NARROW
-#if defined(__AVX512F__) && !DOUBLE
-#define NARROW(columns) ((columns) % LANES <= 10 ? (columns) % LANES : 0)
-#else
-#define NARROW(columns) ((index_t)0)
-#endif
 #undef HAS_BF16
 #define HAS_BF16(wanted) (!DOUBLE && (wanted) && kernels_bf16 != NULL)
 
