@@ -52,7 +52,7 @@ class Options:
     column_dim: int = 20
     feature_columns: tuple[int, ...] = ()
     tune: bool = True
-    dropout: float = 0.5
+    dropout: float = 0.35
     word_dropout: float = 0.5
 
     def __post_init__(self) -> None:
