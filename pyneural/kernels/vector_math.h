@@ -68,7 +68,7 @@ ALWAYS_INLINE FN(vec) FN(vec_fast_sigmoid)(FN(vec) x) {
     const FN(vec) bounded = FN(vec_at_most)(FN(vec_at_least)(-x, (REAL)EXP_LOW), (REAL)-EXP_LOW);
     const FN(vec) p = FN(vec_exp_reduced)(bounded, &exponent);
     const FN(vec) scale = FN(vec_from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
-    return FN(reciprocal)((REAL)1 + (scale + scale * p));
+    return (REAL)1 / ((REAL)1 + (scale + scale * p));
 }
 
 /* tanh|x| = m / (m + 2) with m = e^{2|x|} - 1, which keeps full relative accuracy near 0; the sign is x's. */
@@ -79,7 +79,7 @@ ALWAYS_INLINE FN(vec) FN(vec_fast_tanh)(FN(vec) x) {
     const FN(vec) p = FN(vec_exp_reduced)(FN(vec_at_most)((REAL)2 * magnitude, (REAL)40), &exponent);
     const FN(vec) scale = FN(vec_from_bits)(exponent + ((FN(bits))BIAS << MANTISSA));
     const FN(vec) m = scale * p + (scale - (REAL)1);
-    return FN(vec_from_bits)(FN(vec_to_bits)(m * FN(reciprocal)(m + (REAL)2)) | sign);
+    return FN(vec_from_bits)(FN(vec_to_bits)(m / (m + (REAL)2)) | sign);
 }
 
 #undef MANTISSA

@@ -119,16 +119,6 @@ ALWAYS_INLINE FN(vec) FN(vec_at_most)(FN(vec) x, REAL high) {
 #endif
 }
 
-/* 1 / x within 1 ULP, for x from 1 on: division takes a processor as long as sixteen multiplications. */
-ALWAYS_INLINE FN(vec) FN(reciprocal)(FN(vec) x) {
-#if defined(__AVX512F__) && !DOUBLE
-    const FN(vec) near = (FN(vec))_mm512_rcp14_ps((__m512)x); /* 14 bits, doubled by a step of Newton's */
-    return near + near * ((REAL)1 - x * near);
-#else
-    return (REAL)1 / x;
-#endif
-}
-
 /* x where the condition's number is positive, else 0. */
 ALWAYS_INLINE FN(vec) FN(where_positive)(FN(vec) condition, FN(vec) x) {
 #if VECTOR_BYTES

@@ -56,7 +56,7 @@ def rnn_forward(dtype: type) -> Cases:
 
 def rnn_backward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, D, H, (reverse, kind, bptt, dy, dx) in _walks(BOTH, range(3), BPTT, BOTH, BOTH):
+    for label, counts, N, B, D, H, (reverse, kind, bptt, dy) in _walks(BOTH, range(3), BPTT, BOTH):
         yield (
             label,
             {
@@ -75,7 +75,7 @@ def rnn_backward(dtype: type) -> Cases:
                 "dW": draw.unset(D, H),
                 "db": draw.unset(H),
                 "dU": draw.unset(H, H),
-                "dx": draw.normal(N, D) if dx else None,
+                "dx": draw.normal(N, D) if dy == (bptt == 0) else None,
                 "accumulate": reverse,
                 "scratch": draw.unset(cell_scratch(1, H, B)),
             },
@@ -107,7 +107,7 @@ def gru_forward(dtype: type) -> Cases:
 
 def gru_backward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, D, H, (reverse, reset_after, bptt, dy, dx) in _walks(BOTH, BOTH, BPTT, BOTH, BOTH):
+    for label, counts, N, B, D, H, (reverse, reset_after, bptt, dy) in _walks(BOTH, BOTH, BPTT, BOTH):
         yield (
             label,
             {
@@ -127,7 +127,7 @@ def gru_backward(dtype: type) -> Cases:
                 "db": draw.unset(3 * H),
                 "dU": draw.unset(H, 3 * H),
                 "dc": draw.unset(H) if reset_after else None,
-                "dx": draw.normal(N, D) if dx else None,
+                "dx": draw.normal(N, D) if dy == (bptt == 0) else None,
                 "accumulate": reverse,
                 "scratch": draw.unset(cell_scratch(3, H, B)),
             },
@@ -160,7 +160,7 @@ def lstm_forward(dtype: type) -> Cases:
 
 def lstm_backward(dtype: type) -> Cases:
     draw = Draw(dtype)
-    for label, counts, N, B, D, H, (reverse, bptt, dy, dx) in _walks(BOTH, BPTT, BOTH, BOTH):
+    for label, counts, N, B, D, H, (reverse, bptt, dy) in _walks(BOTH, BPTT, BOTH):
         yield (
             label,
             {
@@ -180,7 +180,7 @@ def lstm_backward(dtype: type) -> Cases:
                 "dW": draw.unset(D, 4 * H),
                 "db": draw.unset(4 * H),
                 "dU": draw.unset(H, 4 * H),
-                "dx": draw.normal(N, D) if dx else None,
+                "dx": draw.normal(N, D) if dy == (bptt == 0) else None,
                 "accumulate": reverse,
                 "scratch": draw.unset(cell_scratch(4, H, B)),
             },
