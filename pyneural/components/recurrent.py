@@ -91,6 +91,7 @@ class Recurrent(Layer):
 
     def prepare(self) -> None:
         self._carried: dict[bool, Array] = {}
+        self._kept = False  # whether there is a forward that no backward has used up
         self._initial: Array | None = None
 
     # ---- the cell's own part
@@ -163,7 +164,7 @@ class Recurrent(Layer):
     def _through(self, x: Array, steps: Steps, h_prev: Array | None, out: Array | None, training: bool) -> Array:
         N, B, H = len(x), steps.sequences, self.dim_hidden
         self._x, self._steps = x, steps
-        self._a = self.work("a", N, self.blocks * H)
+        self._a, self._kept = self.work("a", N, self.blocks * H), True
         y = self._y = self.work("y", N, H) if out is None else out
         state = self._state = self.work("state", self.states, B, H)
         carried = self._carried.get(training) if self.carry else None
@@ -182,6 +183,8 @@ class Recurrent(Layer):
         d_hidden (B, H), in packed order, is the gradient of the final hidden states where they are used; either
         gradient may be None for zeros. add_to: what dx is added to, and returned in
         """
+        if not self._kept:
+            raise RuntimeError("backward: expected a forward before each; what the last one kept has become gradients")
         dstate = self._dstate = self.work("dstate", self.states, self._steps.sequences, self.dim_hidden)
         dstate[...] = 0
         if d_hidden is not None:
@@ -190,6 +193,7 @@ class Recurrent(Layer):
         if dx is None and self._wants_dx:
             dx = self.work("dx", len(self._x), self.dim_in)
         self.run_back(dy, dstate, dx, add_to is not None)
+        self._kept = False
         return dx
 
     def cost(self, x: Array, steps: Steps) -> tuple[Cost, ...]:

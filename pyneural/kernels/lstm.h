@@ -7,8 +7,8 @@
  *   dc = e f   dh = da U' */
 
 /* One vector of n units of one row. */
-ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, const REAL *sums, index_t H, REAL *h, REAL *c, REAL *y, REAL *tanh_c,
-                                  REAL *h_prev, REAL *c_prev) {
+ALWAYS_INLINE void FN(lstm_units)(index_t n, REAL *gates, const REAL *sums, index_t H, REAL *h, REAL *c, REAL *y,
+                                  REAL *tanh_c, REAL *h_prev, REAL *c_prev) {
     const FN(vec) i = FN(vec_fast_sigmoid)(FN(load_first)(gates, n) + FN(load_first)(sums, n));
     const FN(vec) f = FN(vec_fast_sigmoid)(FN(load_first)(gates + H, n) + FN(load_first)(sums + H, n));
     const FN(vec) g = FN(vec_fast_tanh)(FN(load_first)(gates + 2 * H, n) + FN(load_first)(sums + 2 * H, n));
@@ -39,9 +39,9 @@ static void FN(lstm_forward)(index_t T, index_t H, const int64_t *counts, int re
     while (walk_next(&w, T, counts, reverse)) {
         FN(sum_up)(FN(moved)(&w, H, h), w.n, h, H, packed, sums);
         const index_t at = w.row * H;
-        EACH_VECTOR(8, w.n, H, FN(lstm_units), gates + 4 * (at + i * H) + j, sums.at + i * sums.stride + j, H, h + i * H + j,
-                    c + i * H + j, y + (w.row + i) * ldy + j, tanh_c + at + i * H + j, h_prev ? h_prev + at + i * H + j : NULL,
-                    c_prev ? c_prev + at + i * H + j : NULL)
+        EACH_VECTOR(8, w.n, H, FN(lstm_units), gates + 4 * (at + i * H) + j, sums.at + i * sums.stride + j, H,
+                    h + i * H + j, c + i * H + j, y + (w.row + i) * ldy + j, tanh_c + at + i * H + j,
+                    h_prev ? h_prev + at + i * H + j : NULL, c_prev ? c_prev + at + i * H + j : NULL)
     }
 }
 

@@ -1,5 +1,5 @@
-/* The last few columns of a product, which would leave most of a vector of columns empty: vectors go along k instead, or
- * along the rows of C, whichever lie side by side in memory. */
+/* The last few columns of a product, which would leave most of a vector of columns empty: vectors go along k instead,
+ * or along the rows of C, whichever lie side by side in memory. */
 
 #if VECTOR_BYTES
 /* LANES sums at once: total[i] = sum of the numbers of part i. */
@@ -13,8 +13,8 @@ ALWAYS_INLINE FN(vec) FN(fold)(const FN(vec) parts[LANES]) {
 }
 #endif
 
-/* How many last columns of N are better found as scalar products along K: beside the K / 4 of four of them, one costs some
- * 25 instructions to add up. */
+/* How many last columns of N are better found as scalar products along K: beside the K / 4 of four of them, one costs
+ * some 25 instructions to add up. */
 static inline index_t FN(narrow_along_depth)(index_t N, index_t K) {
 #if defined(__AVX512F__) && !DOUBLE
     const index_t columns = N % LANES;
@@ -76,6 +76,7 @@ static void FN(along_rows)(index_t M, index_t N, index_t K, const REAL *a, index
 }
 #endif
 
+/* C (M, N) = C0 + A B: the columns that fill vectors by panels (product.h), those that are left the other way round. */
 static void FN(product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along, const REAL *b,
                         index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
 #if defined(__AVX512F__) && !DOUBLE

@@ -1,7 +1,8 @@
 /* A matrix B (K, N) that many products C = C0 + A B are taken with: recurrent weights, one product a step of time.
  *
- * It is packed once, but for columns that are too few to fill a vector (narrow.h), in parts of at most DEPTH rows, each the panels of its columns. Where all products have a single
- * row, packing costs as much as several of them and each reads B but once: there it is read where it lies. */
+ * It is packed once, but for columns that are too few to fill a vector (narrow.h), in parts of at most DEPTH rows, each
+ * the panels of its columns. Where all products have a single row, packing costs as much as several of them and each
+ * reads B but once: there it is read where it lies. */
 
 typedef struct {
     index_t K, N;
@@ -127,8 +128,8 @@ static void FN(add_product)(index_t M, const REAL *a, index_t lda, FN(packed) B,
     FN(times)(M, a, lda, B, (FN(origin)){c, ldc}, c, ldc);
 }
 
-/* C (M, N) = A (M, K) B, where C has room for whole tiles, whose further numbers become undefined: rows up to a multiple
- * of 32, columns to one of 16. */
+/* C (M, N) = A (M, K) B, where C has room for whole tiles, whose further numbers become undefined: rows up to a
+ * multiple of 32, columns to one of 16. */
 static void FN(times_whole)(index_t M, const REAL *a, index_t lda, FN(packed) B, REAL *c, index_t ldc) {
 #if !DOUBLE
     if (B.bf16) {

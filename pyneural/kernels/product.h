@@ -121,6 +121,7 @@ static inline index_t FN(depth_of)(index_t K) {
     return (K + parts - 1) / parts;
 }
 
+/* All columns by panels. B is packed where there are rows enough to gain by it. */
 static void FN(wide_product)(index_t M, index_t N, index_t K, const REAL *a, index_t a_down, index_t a_along,
                              const REAL *b, index_t b_down, index_t b_along, FN(origin) from, REAL *c, index_t ldc) {
     ALIGNED REAL panels[PACKED_BYTES / sizeof(REAL)];

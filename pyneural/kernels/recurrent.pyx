@@ -30,8 +30,8 @@ cdef inline void *column(void *matrix, ndarray like, Py_ssize_t j) noexcept:
     return <char *> matrix + j * like.descr.itemsize
 
 
-def rnn_forward(ndarray x, ndarray W, ndarray b, ndarray U, ndarray h, ndarray counts, bint reverse, int kind, ndarray a,
-                ndarray y, h_prev, ndarray scratch, bint bf16=False):
+def rnn_forward(ndarray x, ndarray W, ndarray b, ndarray U, ndarray h, ndarray counts, bint reverse, int kind,
+                ndarray a, ndarray y, h_prev, ndarray scratch, bint bf16=False):
     cdef const kernels_any *k = kernels_of(x, "x")
     cdef Py_ssize_t N = extent(x, 0), D = extent(W, 0), H = extent(U, 0), B = extent(h, 0), T = extent(counts, 0), ldy
     cdef const int64_t *pn = integers(counts, T, "counts")
@@ -51,8 +51,8 @@ def rnn_forward(ndarray x, ndarray W, ndarray b, ndarray U, ndarray h, ndarray c
         k.rnn_forward(T, H, pn, reverse, bf16, kind, pa, pU, ph, py, ldy, pp, ps)
 
 
-def rnn_backward(dy, ndarray x, ndarray y, ndarray h_prev, ndarray W, ndarray U, ndarray dh, ndarray counts, bint reverse,
-                 int kind, Py_ssize_t bptt, ndarray da, ndarray dW, ndarray db, ndarray dU, dx, ndarray scratch,
+def rnn_backward(dy, ndarray x, ndarray y, ndarray h_prev, ndarray W, ndarray U, ndarray dh, ndarray counts,
+                 bint reverse, int kind, Py_ssize_t bptt, ndarray da, ndarray dW, ndarray db, ndarray dU, dx, ndarray scratch,
                  bint accumulate=False, bint bf16=False):
     cdef const kernels_any *k = kernels_of(x, "x")
     cdef Py_ssize_t N = extent(x, 0), D = extent(W, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0)
@@ -109,7 +109,7 @@ def gru_backward(dy, ndarray x, ndarray gates, ndarray m, ndarray h_prev, ndarra
     cdef Py_ssize_t N = extent(x, 0), D = extent(W, 0), H = extent(U, 0), B = extent(dh, 0), T = extent(counts, 0), lddy
     cdef bint reset_after = dc is not None
     if reset_after == (dm is not None):
-        raise ValueError("dc, dm: expected an array for one, None for the other: dc where the reset comes after, else dm")
+        raise ValueError("dc, dm: expected one array and one None: dc where the reset comes after, else dm")
     cdef const int64_t *pn = integers(counts, T, "counts")
     cdef const void *pdy = strided(x, dy, N, H, "dy", False, &lddy)
     cdef const void *px = in_matrix(x, x, N, D, "x")

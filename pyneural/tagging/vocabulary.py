@@ -8,7 +8,6 @@ is how signatures are learned.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +21,6 @@ ENDINGS = ("ing", "ed", "ly", "er", "ion", "ist", "ian", "ese", "ish", "an", "s"
 SHAPES = ("lower", "Capital", "CAPITALS", "mixEd", "digits", "has-digit", "punctuation", "other")
 
 
-@lru_cache(maxsize=1 << 16)  # most words of a text have come before
 def shape(word: str) -> str:
     """How the word is written: one of SHAPES.
 

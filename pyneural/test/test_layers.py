@@ -270,3 +270,11 @@ def test_where_layers_start():
     for layer, blocks in ((cell, 4), (gru, 3)):
         for block in np.split(layer.U.value, blocks, axis=1):
             np.testing.assert_allclose(block @ block.T, np.eye(4), atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", [Rnn(2, 3), Gru(2, 3), Gru(2, 3, reset_after=False), Lstm(2, 3)])
+def test_what_forward_kept_is_used_once(cell):
+    network = Network(cell, Softmax()).allocate(dtype=np.float64)
+    network.loss_and_gradient(as_batch(network, [np.ones((2, 2))], [np.array([0, 1])]))
+    with pytest.raises(RuntimeError, match="expected a forward before each"):
+        cell.backward(np.ones((2, 3)))

@@ -44,7 +44,8 @@ def check(name: str) -> int:
 def check_sizes() -> int:
     """Products of every remainder of rows, columns and depth by the tiles'."""
     rng, number = np.random.default_rng(1), 0
-    for M, N, K in product((1, 7, 8, 9, 16, 17, 31, 32, 33, 70), (1, 15, 16, 17, 32, 33, 49), (1, 2, 31, 32, 33, 300)):
+    sizes = list(product((1, 7, 8, 9, 16, 17, 31, 32, 33, 70), (1, 15, 16, 17, 32, 33, 49), (1, 2, 31, 32, 33, 300)))
+    for M, N, K in [*sizes, (33, 49, 700), (17, 550, 1300)]:  # the last in several parts, of depth and of columns
         a, b = rng.standard_normal((M, K), np.float32), rng.standard_normal((K, N), np.float32)
         expected = reference.linear.rounded(a, True) @ reference.linear.rounded(b, True)
         for ta, tb in product((False, True), repeat=2):

@@ -27,6 +27,7 @@ def _strided(x: np.ndarray) -> np.ndarray:
 def matmul(dtype: type) -> Cases:
     draw = Draw(dtype)
     sizes = [(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 5, 3), (1, 1, 1), (4, 1, 3), (2, 3, 1), (33, 17, 65)]
+    sizes += [(500, 36, 600)]  # deeper and longer than any part that is gone through at once
     for (M, N, K), ta, tb, accumulate, strides in product(sizes, *[(False, True)] * 4):
         layout = _strided if strides else np.asarray
         yield (
