@@ -91,7 +91,7 @@ class Recurrent(Layer):
 
     def prepare(self) -> None:
         self._carried: dict[bool, Array] = {}
-        self._kept = False  # whether there is a forward that no backward has used up
+        self._kept = False  # whether the last pass was a forward, and no backward has used it up
         self._initial: Array | None = None
 
     # ---- the cell's own part
@@ -164,7 +164,7 @@ class Recurrent(Layer):
     def _through(self, x: Array, steps: Steps, h_prev: Array | None, out: Array | None, training: bool) -> Array:
         N, B, H = len(x), steps.sequences, self.dim_hidden
         self._x, self._steps = x, steps
-        self._a, self._kept = self.work("a", N, self.blocks * H), True
+        self._a, self._kept = self.work("a", N, self.blocks * H), training
         y = self._y = self.work("y", N, H) if out is None else out
         state = self._state = self.work("state", self.states, B, H)
         carried = self._carried.get(training) if self.carry else None

@@ -275,6 +275,12 @@ def test_where_layers_start():
 @pytest.mark.parametrize("cell", [Rnn(2, 3), Gru(2, 3), Gru(2, 3, reset_after=False), Lstm(2, 3)])
 def test_what_forward_kept_is_used_once(cell):
     network = Network(cell, Softmax()).allocate(dtype=np.float64)
-    network.loss_and_gradient(as_batch(network, [np.ones((2, 2))], [np.array([0, 1])]))
+    batch = as_batch(network, [np.ones((2, 2))], [np.array([0, 1])])
+    network.loss_and_gradient(batch)
+    with pytest.raises(RuntimeError, match="expected a forward before each"):
+        cell.backward(np.ones((2, 3)))
+    rows = batch.inputs
+    cell.forward(rows.rows, rows.steps)
+    cell.predict(rows.rows, rows.steps)  # overwrites it
     with pytest.raises(RuntimeError, match="expected a forward before each"):
         cell.backward(np.ones((2, 3)))
