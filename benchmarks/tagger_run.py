@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from pyneural.progress import History
-from pyneural.tagging import experiment
+from pyneural.tagging import training
 from pyneural.tagging.experiment import Experiment
 from pyneural.tagging.model import Options
 from pyneural.training import fit
@@ -90,7 +90,7 @@ def run(side: str, seed: int, ways: dict[str, str | None], options: dict[str, An
         record["parameters"] = len(network.grads)
         return train(record, ways, network, *rest, **named)
 
-    with tempfile.TemporaryDirectory() as folder, patch.object(experiment, "fit", watched):
+    with tempfile.TemporaryDirectory() as folder, patch.object(training, "fit", watched):
         _, figures = Experiment(**paths, **given, out=Path(folder), options=Options(**options), seed=seed).run()
     scores = figures["scores"]
     record |= {"measure": "accuracy" if scores["dev"].f1 is None else "F1"}

@@ -17,7 +17,7 @@ from pyneural.components import (
 )
 from pyneural.environment import __version__, info
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
-from pyneural.losses import Allowed, BestPaths, Continued, Crf, FactoredSoftmax, Softmax, SquaredError
+from pyneural.losses import Allowed, BestPaths, Continued, Crf, FactoredSoftmax, Softmax, SquaredError, Weighted
 from pyneural.network import Network
 from pyneural.neural_layer import Cost, Layer, Loss, Parameter
 from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, unpack
@@ -81,6 +81,7 @@ __all__ = [
     "Streams",
     "Threads",
     "WarmUp",
+    "Weighted",
     "WordDropout",
     "__version__",
     "epochs",

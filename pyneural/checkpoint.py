@@ -44,29 +44,52 @@ def save_model(
     safetensors.write(path, parameters | extra, _metadata("model", network, described))
 
 
-def load_model(network: Network, path: Path | str) -> dict[str, Any]:
+def load_model(network: Network, path: Path | str, *, mapped: bool = False) -> dict[str, Any]:
     """Reads a model file into the values of an allocated network of the same shape, in place; returns `described`.
+
+    mapped: the network's values become the file itself, mapped to memory: processes that do so have one copy of it
+        between them, of which a part is read when it is used. Such a network predicts; it can't be trained.
 
     Raises FormatError where the file is no model, or one of another network.
     """
-    tensors, metadata = safetensors.read(path)
+    tensors, metadata = safetensors.read(path, mapped=mapped)
     described = read_metadata(path, metadata, "model")
     _check_config(network, described.get("network"), path)
-    fill(network, tensors, path)
+    if mapped:
+        names = list(_parameters(network))
+        own = {name: tensors[name] for name in names if name in tensors}
+        check_tensors(network, own, path)
+        network.allocate(network.seed, network.dtype, network.precision, values=mapped_values(own, network.dtype, path))
+    else:
+        fill(network, tensors, path)
     return described
+
+
+def mapped_values(tensors: dict[str, NDArray[Any]], dtype: Any, path: Path | str) -> Array:
+    """The values of a network whose parameters these are, in memory order, of a mapped file."""
+    values = safetensors.joined(tensors.values())
+    if values is None or values.dtype != dtype:
+        raise FormatError(f"{path}: can't be mapped: its parameters are not one stretch of {np.dtype(dtype)}")
+    return values
 
 
 def read_metadata(path: Path | str, metadata: dict[str, str], kind: str) -> dict[str, Any]:
     """The header's JSON entries, once it is known that this is a pyneural file of that kind and version."""
-    if metadata.get("pyneural") != kind:
-        raise FormatError(f"{path}: is not a pyneural {kind} file")
+    found = metadata.get("pyneural")
+    if found is None:
+        makers = f" (its header says {', '.join(sorted(metadata))})" if metadata else ""
+        raise FormatError(f"{path}: is not a pyneural {kind} file, but another program's{makers}")
+    if found != kind:
+        raise FormatError(f"{path}: is not a pyneural {kind} file, but a {found[:40]}")
     try:
         described = {name: json.loads(text) for name, text in metadata.items() if name != "pyneural"}
     except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, nested too deep
         raise FormatError(f"{path}: its metadata is not JSON: {error}") from error
     version = described.pop("version", None)
     if version != VERSION:
-        raise FormatError(f"{path}: is of format version {version}, this pyneural reads version {VERSION}")
+        newer = isinstance(version, int) and version > VERSION
+        hint = ": it was written by a newer one, which it takes to read it" if newer else ""
+        raise FormatError(f"{path}: is of format version {version}, this pyneural reads version {VERSION}{hint}")
     return described
 
 
@@ -81,16 +104,20 @@ def _parameters(network: Network) -> dict[str, NDArray[Any]]:
 
 def fill(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:
     """Copies the tensors of a file into the values of an allocated network, all or none; `path` is for messages."""
-    expected = _parameters(network)
-    for name, value in expected.items():
+    check_tensors(network, tensors, path)
+    for name, value in _parameters(network).items():
+        value[...] = tensors[name]
+
+
+def check_tensors(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:
+    """That they are the parameters of an allocated network."""
+    for name, value in _parameters(network).items():
         if name not in tensors:
             raise FormatError(f"{path}: has no parameter {name!r}: it was saved from another network")
         if tensors[name].shape != value.shape:
             raise FormatError(f"{path}: parameter {name!r} is {tensors[name].shape}, the network's is {value.shape}")
         if tensors[name].dtype.kind != "f":
             raise FormatError(f"{path}: parameter {name!r} is of {tensors[name].dtype}, expected real numbers")
-    for name, value in expected.items():
-        value[...] = tensors[name]
 
 
 class Saved(NamedTuple):

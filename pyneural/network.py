@@ -13,9 +13,11 @@ from pyneural.components.recurrent import Recurrent
 from pyneural.neural_layer import Layer, Loss, Parameter, Region
 from pyneural.packing import Batch, Gathered, Packed, Ragged, Steps, pack, steps_of, unpack
 from pyneural.profiling import Machine, Profile, profile
+from pyneural.summary import as_html, as_text
 
 Array = NDArray[np.floating]
 PRECISIONS = ("full", "bf16")
+RECENT = ("grads", "input_gradient")  # of the last batch: no part of a network that is copied
 
 
 class Slot(NamedTuple):
@@ -170,15 +172,31 @@ class Network(Layer):
     def replica(self) -> Self:
         """A network that shares this one's values, and has gradients and caches of its own."""
         self._check_allocated()
-        twin = copy.deepcopy(self)
-        twin._bind(self.values, np.zeros_like(self.grads))
+        state = self.__getstate__()
+        values = state.pop("values")
+        twin = object.__new__(type(self))
+        twin.__dict__ |= copy.deepcopy(state)
+        twin._bind(values, np.zeros_like(self.grads))
         return twin
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = object.__new__(type(self))
-        Network.__init__(twin, copy.deepcopy(self.body, memo), copy.deepcopy(self.loss, memo))
-        twin.dtype, twin.seed, twin.precision = self.dtype, self.seed, self.precision
-        return twin
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, which has the same values in a buffer of its own (so that a process can be handed a network)."""
+        return {name: member for name, member in super().__getstate__().items() if name not in RECENT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        if "values" in state:
+            trained = sum(parameter.size for _, parameter in self.parameters() if parameter.trainable)
+            self._bind(self.values, np.zeros(trained, self.dtype))
+            self.draws = state["draws"]
+
+    def __str__(self) -> str:
+        """A table of the layers: what they give, their parameters and bytes, and the work of a row."""
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """The same in notebooks."""
+        return as_html(self, type(self).__name__)
 
     def config(self) -> dict[str, Any]:
         return {"class": "Network", "body": self.body.config(), "loss": self.loss.config()}

@@ -22,7 +22,6 @@ no parameter.
 Attributes that begin with an underscore are caches: they are no part of the layer's configuration, nor of its replicas.
 """
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import prod
@@ -90,8 +89,10 @@ class Parameter:
         if self.sparse:
             self.rows = np.zeros(0, dtype=np.int64)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
-        return Parameter(*self.shape, init=self.init, trainable=self.trainable, sparse=self.sparse)
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, which is not bound to the buffers."""
+        rows = np.zeros(0, dtype=np.int64) if self.sparse else None
+        return vars(self) | {"rows": rows, "_value": None, "_grad": None}
 
 
 class Region(NamedTuple):
@@ -229,13 +230,9 @@ class Layer(ABC):
         view = self._views[name] = buffer[:size].reshape(shape)
         return view
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = object.__new__(type(self))
-        memo[id(self)] = twin
-        for name, member in vars(self).items():
-            if not name.startswith("_"):
-                setattr(twin, name, copy.deepcopy(member, memo))
-        return twin
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy: what the layer is, without its caches."""
+        return {name: member for name, member in vars(self).items() if not name.startswith("_")}
 
     def bind(self, dtype: np.dtype[Any], bf16: bool = False) -> None:
         """Called by the framework when the network's buffers are: starts with empty workspaces."""

@@ -18,8 +18,6 @@ class Position:
     """rows trained on"""
     best_score: float | None = None
     best_epoch: float = 0.0
-    since_best: int = 0
-    """evaluations since the best one"""
     pending_batches: int = 0
     """since the last report, as are the three that follow"""
     pending_items: int = 0
@@ -47,11 +45,15 @@ class Progress:
     seconds_per_epoch: float
     """estimated from the batches since the report before"""
 
+    @property
+    def items_per_second(self) -> float:
+        return 1 / max(self.seconds_per_item, 1e-12)
+
     def __str__(self) -> str:
         return (
             f"epoch {self.epoch:.2f}  loss {self.loss:.4f}  smoothed {self.smoothed_loss:.4f}  "
             f"update/values {self.update_ratio:.1e}  rate {self.rate:.2g}  "
-            f"{1 / max(self.seconds_per_item, 1e-12):,.0f} items/s  {self.seconds_per_epoch:.1f} s/epoch"
+            f"{self.items_per_second:,.0f} items/s  {self.seconds_per_epoch:.1f} s/epoch"
         )
 
 

@@ -10,11 +10,13 @@ so a network's flat buffer is a file's body as it stands.
 
 import json
 import os
+from collections.abc import Iterable
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
@@ -90,6 +92,26 @@ def read(path: str | os.PathLike[str], *, mapped: bool = False) -> tuple[dict[st
     if end != len(body):
         raise FormatError(f"{path}: {len(body) - end} bytes too many after the tensors")
     return tensors, metadata
+
+
+def joined(tensors: Iterable[NDArray[Any]]) -> NDArray[Any] | None:
+    """One flat view of all of them, where they are of one type and lie one after the other in memory, aligned, as those
+    of a mapped file do that `write` wrote; else None."""
+    tensors = list(tensors)
+    if not tensors:
+        return None
+    first = tensors[0].reshape(-1)
+    place = _address(first)
+    for tensor in tensors:
+        if tensor.dtype != first.dtype or _address(tensor) != place or not tensor.flags.aligned:
+            return None
+        place += tensor.nbytes
+    # beyond the first one's end there are the others, which its base keeps alive
+    return as_strided(first, (sum(tensor.size for tensor in tensors),), writeable=False)
+
+
+def _address(tensor: NDArray[Any]) -> int:
+    return int(tensor.__array_interface__["data"][0])
 
 
 def _header(path: Path, data: NDArray[np.uint8]) -> dict[str, Any]:

@@ -79,6 +79,10 @@ class Optimiser(ABC):
             )
         if values.dtype not in (np.float32, np.float64):
             raise TypeError(f"values, grads: expected float32 or float64, got {values.dtype}")
+        if not values.flags.writeable:
+            raise ValueError(
+                "values: are read-only, as those of a model that is mapped to memory; load it unmapped to train it"
+            )
         if any(state.shape != grads.shape or state.dtype != grads.dtype for state in self.state.values()):
             raise ValueError("grads: is not of the shape and type of the steps before; use one optimiser a network")
         for name in self.states:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pyneural.averaging import Average
+from pyneural.callbacks import Callback, EarlyStopping, Run
 from pyneural.checkpoint import Checkpoints
 from pyneural.network import Network
 from pyneural.packing import Batch
@@ -78,7 +79,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     save_every: float = 1.0,
     resume: bool | str = False,
-    callbacks: Sequence[Callable[[Progress | Evaluation], None]] = (),
+    callbacks: Sequence[Callable[[Progress | Evaluation], Any]] = (),
     parallel: Threads | None = None,
 ) -> History:
     """Trains to the end, reporting to the logger "pyneural" and to `callbacks`.
@@ -86,16 +87,18 @@ def fit(
     evaluate: the network's score on held-out data, higher is better; the network ends with the values of its best one
     averaging: about how many epochs the running average of the weights goes back (see `Average`); where above 0, it
         is the average that is evaluated, and that the network ends with
-    patience: stop after so many evaluations in a row that were no better than the best; as long as all were the same,
-        the last is the best
+    patience: stop after so many evaluations in a row that were no better than the best: a callback, `EarlyStopping`
     checkpoints: where to save every `save_every` epochs, and at the end
     resume: go on from the last checkpoint (True), or from the one of that name; from the start where there is none yet
+    callbacks: told of every record, functions or `Callback`s; training ends when one answers True
 
     An interrupted run that is resumed gives, to the bit, what the uninterrupted one gives.
     """
     per_epoch = _length(batches)
-    if patience is not None and evaluate is None:
-        raise ValueError("patience: expected `evaluate` beside it, which tells what is better; got None")
+    if patience is not None:
+        if evaluate is None:
+            raise ValueError("patience: expected `evaluate` beside it, which tells what is better; got None")
+        callbacks = [EarlyStopping(patience=patience), *callbacks]
     for name, period in (
         ("report_every", report_every),
         ("evaluate_every", evaluate_every),
@@ -132,10 +135,10 @@ def fit(
     position = history.position
     reporter = _Reporter(network, optimiser, per_epoch, position)
 
-    def tell(record: Progress | Evaluation) -> None:
+    def tell(record: Progress | Evaluation) -> bool:
+        """Whether this is to be the end."""
         logger.info("%s", record)
-        for callback in callbacks:
-            callback(record)
+        return True in [callback(record) for callback in callbacks]
 
     def save() -> None:
         if checkpoints is not None:
@@ -143,40 +146,43 @@ def fit(
                 network, optimiser, per_epoch, asdict(history), best, average.settled() if average else None
             )
 
-    def patience_lost() -> bool:
-        return patience is not None and position.since_best >= patience
-
-    for _ in () if patience_lost() else _steps(network, batches, optimiser, epochs, reporter, parallel, average):
-        if _due(position, per_epoch, report_every):
-            history.records.append(reporter.report())
-            tell(history.records[-1])
-        if evaluate is not None and _due(position, per_epoch, evaluate_every):
-            with average.applied() if average else nullcontext():
-                score = float(evaluate(network))
-            nothing_yet = all(evaluation.score == score for evaluation in history.evaluations)  # as F1 0 at the start
-            improved = not math.isnan(score) and (
-                position.best_score is None or score > position.best_score or nothing_yet
-            )
-            if improved:
-                position.best_score, position.best_epoch = score, _epoch(position, per_epoch)
-                position.since_best = 0
-                best = average.average() if average else network.values[: len(network.grads)].copy()
-            else:
-                position.since_best += 1
-            history.evaluations.append(Evaluation(_epoch(position, per_epoch), score, improved))
-            tell(history.evaluations[-1])
-        if checkpoints is not None and _due(position, per_epoch, save_every):
-            save()
-        if patience_lost():
-            break
-    if patience_lost():
-        history.stopped_early = True
-        logger.info("stopped early: the best was at epoch %.2f", position.best_epoch)
-    save()
-    if best is None and average is not None:
-        best = average.average()
-    if best is not None:
-        network.values[: len(best)] = best
+    run = Run(network, history, epochs, evaluate is not None)
+    listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
+    ended = True in [listener.begin(run) for listener in listeners]
+    try:
+        for _ in () if ended else _steps(network, batches, optimiser, epochs, reporter, parallel, average):
+            if _due(position, per_epoch, report_every):
+                history.records.append(reporter.report())
+                ended |= tell(history.records[-1])
+            if evaluate is not None and _due(position, per_epoch, evaluate_every):
+                with average.applied() if average else nullcontext():
+                    score = float(evaluate(network))
+                nothing_yet = all(evaluation.score == score for evaluation in history.evaluations)  # F1 0 at the start
+                improved = not math.isnan(score) and (
+                    position.best_score is None or score > position.best_score or nothing_yet
+                )
+                if improved:
+                    position.best_score, position.best_epoch = score, _epoch(position, per_epoch)
+                    best = average.average() if average else network.values[: len(network.grads)].copy()
+                history.evaluations.append(Evaluation(_epoch(position, per_epoch), score, improved))
+                ended |= tell(history.evaluations[-1])
+            if checkpoints is not None and _due(position, per_epoch, save_every):
+                save()
+            if ended:
+                break
+        if ended:
+            history.stopped_early = True
+            told = ", at" if position.best_score is None else ": the best was at"
+            epoch = _epoch(position, per_epoch) if position.best_score is None else position.best_epoch
+            logger.info("stopped early%s epoch %.2f", told, epoch)
+        save()
+        if best is None and average is not None:
+            best = average.average()
+        if best is not None:
+            network.values[: len(best)] = best
+    finally:
+        for listener in listeners:
+            listener.end(run)
     return history
 
 

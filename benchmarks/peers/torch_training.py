@@ -140,7 +140,7 @@ def fit(
     evaluate: is given the network, which meanwhile predicts by PyTorch
     """
     history, best = History(), None
-    position = history.position
+    position, since_best = history.position, 0
     further = network.body.layers[0].branches["words"].layers[1]._further
 
     @torch.inference_mode()
@@ -152,7 +152,7 @@ def fit(
         return trainer.result.crf.best(torch.from_numpy(scores), steps).numpy()
 
     with patch.object(network.body, "propagate", propagate), patch.object(network.loss, "predict", predict):
-        while position.epoch < epochs and position.since_best < patience:
+        while position.epoch < epochs and since_best < patience:
             mark = time.perf_counter()
             for number, batch in enumerate(batches.epoch(position.epoch), 1):
                 loss = trainer.step(batch, position.epoch + number / len(batches))
@@ -162,11 +162,11 @@ def fit(
             position.seconds += time.perf_counter() - mark
             position.epoch += 1
             score = evaluate(network)
-            position.since_best += 1
+            since_best += 1
             if position.best_score is None or score > position.best_score:
-                position.best_score, position.best_epoch, position.since_best = score, float(position.epoch), 0
+                position.best_score, position.best_epoch, since_best = score, float(position.epoch), 0
                 best = copy.deepcopy(trainer.result.state_dict())
-            history.evaluations.append(Evaluation(float(position.epoch), score, position.since_best == 0))
+            history.evaluations.append(Evaluation(float(position.epoch), score, since_best == 0))
     if best is not None:
         trainer.model.load_state_dict(best)
     trainer.model.fold_biases()

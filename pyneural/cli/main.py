@@ -8,6 +8,7 @@ import sys
 import click
 
 from pyneural import __version__
+from pyneural.cli.hub import pull, push
 from pyneural.cli.info import info
 from pyneural.cli.profile import profile
 from pyneural.cli.train import demo, train
@@ -26,7 +27,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
         click.echo(f"Error: {_said(error)}", err=True)
         sys.exit(1)
 
@@ -44,5 +45,5 @@ def commands() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 
-for command in (train, evaluate, predict, export, demo, profile, info):
+for command in (train, evaluate, predict, export, push, pull, demo, profile, info):
     commands.add_command(command)

@@ -10,9 +10,10 @@ from pyneural.batches import Batches
 from pyneural.cli.options import AT_LEAST_1, FILE, PRECISION, columns
 from pyneural.packing import Batch
 from pyneural.profiling.roofline import figure_class
-from pyneural.tagging.corpus import Corpus, read_columns
+from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.experiment import Experiment
 from pyneural.tagging.model import Options
+from pyneural.tagging.sources import read_corpus, read_words
 from pyneural.tagging.tagger import Tagger
 
 
@@ -33,8 +34,8 @@ def profile(
     plot: Path | None,
     as_json: bool,
     precision: str,
-    word_column: int,
-    tag_column: int,
+    word_column: str | None,
+    tag_column: str | None,
 ) -> None:
     """Show where a training step's time goes: for each layer its time, its work, and its share of what the machine can
     do, forward and backward.
@@ -49,9 +50,9 @@ def profile(
     *folders, file = paths
     if folders:
         tagger = Tagger.load(folders[0], precision=precision)
-        corpus = read_columns(file, word_column, None, feature_columns=tagger.options.feature_columns)
+        corpus = read_words(file, word_column, tagger.options.feature_columns)
     else:
-        corpus = read_columns(file, word_column, tag_column)
+        corpus = read_corpus(file, word_column, tag_column)
         tagger = Tagger.for_corpus(corpus, Options(), precision=precision)
     measured = tagger.network.profile(median_batch(tagger, corpus, batch_size), repeats=repeats)
     if as_json:

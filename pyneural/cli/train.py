@@ -4,15 +4,16 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pyneural.cli.options import ABOVE_0, AT_LEAST_1, FILE, PRECISION, RATE, SEED, THREADS, columns
+from pyneural.callbacks import Callback, CSVLogger, JSONLinesLogger, ProgressBar, TensorBoard
+from pyneural.cli.options import ABOVE_0, AT_LEAST_1, CORPUS, FILE, PRECISION, RATE, SEED, THREADS, columns
 from pyneural.progress import Evaluation, Progress
 from pyneural.tagging.corpus import read_columns
 from pyneural.tagging.experiment import METRICS, Experiment
@@ -26,30 +27,10 @@ PROGRESS_PER_EPOCH = 20
 EXAMPLES = 5
 
 
-class Screen:
-    """Shows training as it goes: a line an evaluation, and between them, on a terminal, one that is rewritten."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs, self.live, self.last = epochs, sys.stderr.isatty(), ""
-
-    def __call__(self, record: Progress | Evaluation) -> None:
-        if isinstance(record, Progress):
-            self.last = (
-                f"epoch {record.epoch:6.2f}/{self.epochs}  loss {record.loss:8.4f}  "
-                f"smoothed {record.smoothed_loss:8.4f}  {1 / max(record.seconds_per_item, 1e-12):9,.0f} tokens/s"
-            )
-            if self.live:
-                click.echo(f"\r{self.last}", nl=False, err=True)
-        else:
-            start = "\r" if self.live else ""
-            best = "  best so far" if record.best else ""
-            click.echo(f"{start}{self.last}  dev {record.score:6.2f}{best}", err=True)
-
-
-@click.command(short_help="Train a tagger on files of CoNLL columns.")
-@click.option("--train", "train_file", type=FILE, required=True, help="CoNLL columns to train on.")
-@click.option("--dev", type=FILE, required=True, help="CoNLL columns that choose the best epoch.")
-@click.option("--test", type=FILE, help="CoNLL columns, scored once at the end.")
+@click.command(short_help="Train a tagger on a tagged corpus.")
+@click.option("--train", "train_file", type=CORPUS, required=True, help="Corpus to train on.")
+@click.option("--dev", type=CORPUS, required=True, help="Corpus that chooses the best epoch.")
+@click.option("--test", type=CORPUS, help="Corpus that is scored once at the end.")
 @click.option("--out", type=FILE, required=True, help=f"Folder for {MODEL} and {METRICS}.")
 @click.option(
     "--embeddings",
@@ -110,25 +91,36 @@ class Screen:
 @click.option(
     "--feature-column",
     "feature_columns",
-    type=int,
     multiple=True,
     help="A further column to learn from, as parts of speech; may be repeated.",
 )
 @click.option("--seed", type=SEED, default=Experiment.seed, show_default=True, help="Of all that is drawn at random.")
 @THREADS
 @PRECISION
+@click.option("--quiet", is_flag=True, help="Show nothing but the scores at the end.")
+@click.option("--csv", "csv_file", type=FILE, help="Write losses and scores to a file of CSV.")
+@click.option("--jsonl", type=FILE, help="The same, a JSON object a line.")
+@click.option("--tensorboard", type=FILE, help="The same, to a folder for TensorBoard.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")
 @columns
-def train(train_file: Path, resume: bool, **given: Any) -> None:
-    """Train a tagger on files of CoNLL columns: a word and its tag a line, sentences apart by a blank line.
+def train(train_file: str, resume: bool, quiet: bool, **given: Any) -> None:
+    """Train a tagger on a corpus: files of CoNLL columns (a word and its tag a line, sentences apart by a blank line),
+    of CoNLL-U (.conllu), of texts with spans or of tokens with tags, an object a line (.jsonl), or a Hugging Face data
+    set (hf:NAME or hf:NAME:CONFIGURATION).
 
     Tags in IOB1, IOB2 or IOBES are recognised; anything else is learned as plain labels (parts of speech).
     """
     started = time.perf_counter()
     options = Options(**{name: given.pop(name) for name in MODEL_OPTIONS})
+    loggers = {
+        CSVLogger: given.pop("csv_file"),
+        JSONLinesLogger: given.pop("jsonl"),
+        TensorBoard: given.pop("tensorboard"),
+    }
+    callbacks = [kind(path) for kind, path in loggers.items() if path is not None]
     experiment = Experiment(train=train_file, options=options, **given)
     try:
-        _train(experiment, resume, started)
+        _train(experiment, resume, started, callbacks, quiet)
     except KeyboardInterrupt:
         if any((experiment.out / "checkpoints").glob("step-*")):
             click.echo(
@@ -137,13 +129,15 @@ def train(train_file: Path, resume: bool, **given: Any) -> None:
         raise
 
 
-def _train(experiment: Experiment, resume: bool, started: float) -> tuple[Tagger, dict[str, Any]]:
-    screen = Screen(experiment.epochs)
-    with _headings():
+def _train(
+    experiment: Experiment, resume: bool, started: float, callbacks: Sequence[Callback] = (), quiet: bool = False
+) -> tuple[Tagger, dict[str, Any]]:
+    bar = ProgressBar(items="tokens", score="dev", digits=2)
+    with nullcontext() if quiet else _headings():
         tagger, figures = experiment.run(
             resume=resume,
-            callbacks=[screen],
-            report_every=1 / PROGRESS_PER_EPOCH if screen.live else 1.0,
+            callbacks=[*([] if quiet else [bar]), *callbacks],
+            report_every=1 / PROGRESS_PER_EPOCH if sys.stderr.isatty() and not quiet else 1.0,
             started=started,
         )
     for part, scores in figures["scores"].items():

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from pyneural.cli.options import FILE, PRECISION, columns
-from pyneural.tagging.corpus import read_columns, write_columns
+from pyneural.cli.options import CORPUS, FILE, PRECISION, columns
+from pyneural.tagging.corpus import write_columns
 from pyneural.tagging.errors import errors, report
+from pyneural.tagging.sources import read_corpus, read_words
 from pyneural.tagging.tagger import Tagger
 from pyneural.tagging.text import chunks_of, marked, words_of
 
@@ -18,7 +19,7 @@ LINES_AT_ONCE = 1000
 
 @click.command(short_help="Score a model on a FILE of CoNLL columns.")
 @click.argument("folder", metavar="DIR", type=FILE)
-@click.argument("file", type=FILE)
+@click.argument("file", type=CORPUS)
 @click.option("--confusion", is_flag=True, help="Also what was taken for what.")
 @click.option("--errors", "listed", is_flag=True, help="Also every error, in its sentence, by kind.")
 @click.option("--json", "as_json", is_flag=True, help="All that as JSON; there sentences are counted from 0.")
@@ -26,18 +27,18 @@ LINES_AT_ONCE = 1000
 @columns
 def evaluate(
     folder: Path,
-    file: Path,
+    file: str,
     confusion: bool,
     listed: bool,
     as_json: bool,
     precision: str,
-    word_column: int,
-    tag_column: int,
+    word_column: str | None,
+    tag_column: str | None,
 ) -> None:
-    """Score the model in DIR on a FILE of CoNLL columns: F1 of chunks as the CoNLL scorer counts them, or the accuracy
-    of plain labels."""
+    """Score the model in DIR on a FILE of CoNLL columns, or another corpus that `train` takes: F1 of chunks as the
+    CoNLL scorer counts them, or the accuracy of plain labels."""
     tagger = Tagger.load(folder, precision=precision)
-    corpus = read_columns(file, word_column, tag_column, feature_columns=tagger.options.feature_columns)
+    corpus = read_corpus(file, word_column, tag_column, feature_columns=tagger.options.feature_columns, split="test")
     if unseen := tagger.unseen(corpus):
         click.echo(f"{file}: {', '.join(unseen)} unknown to the model: will be missed", err=True)
     predicted = tagger.tag(corpus.words, corpus.features)
@@ -64,14 +65,14 @@ def evaluate(
     help="text: one sentence a line in, the same with its entities marked out; json: any text in, a line of JSON for "
     "each entity out, with its text, start, end, type and probability; conll: columns in, word and tag out.",
 )
-@click.option("--word-column", default=0, show_default=True, help="Column of the words, for conll.")
+@click.option("--word-column", default=None, help="Column of the words, for conll.  [default: the first]")
 @PRECISION
-def predict(folder: Path, file: Path, form: str, word_column: int, precision: str) -> None:
+def predict(folder: Path, file: Path, form: str, word_column: str | None, precision: str) -> None:
     """Tag a FILE, or standard input where there is none or "-"; the result goes to standard output, in UTF-8."""
     tagger = Tagger.load(folder, precision=precision)
     if form == "conll":
         source = sys.stdin.buffer if str(file) == "-" else file
-        corpus = read_columns(source, word_column, None, feature_columns=tagger.options.feature_columns)
+        corpus = read_words(source, word_column, tagger.options.feature_columns)
         found = tagger.tag(corpus.words, corpus.features)
         write_columns(sys.stdout, zip(corpus.words, found, strict=True), documents=corpus.documents)
         sys.stdout.flush()  # here, where a reader that has gone is no news

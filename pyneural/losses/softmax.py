@@ -2,8 +2,8 @@
 
     p_k = e^{s_k} / Σ_j e^{s_j}        L = Σ_n w_n (-Σ_k t_nk log p_nk)
 
-with t the target distribution: one at the label, or with smoothing ε (Szegedy et al. 2016)
-t = (1 - ε) onehot + ε / K; w_n the weight of the row's class. As Σ_k t_k = 1,
+with t the target distribution: one at the label, or with smoothing ε (Szegedy et al. 2016) t = (1 - ε) onehot + ε / K;
+w_n the weight of the row's class, times that of the row where the target is `Weighted`. As Σ_k t_k = 1,
 ∂(-Σ_k t_k log p_k)/∂s_j = -t_j + p_j Σ_k t_k = p_j - t_j, so dL/ds_n = w_n (p_n - t_n).
 """
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyneural import kernels
 from pyneural.losses.paths import BestPaths, best_paths, span_rows
+from pyneural.losses.weighted import Weighted, split
 from pyneural.neural_layer import Cost, Loss
 from pyneural.packing import Steps
 
@@ -41,23 +42,34 @@ class Softmax(Loss):
             raise ValueError(f"class_weights: expected a vector of numbers from 0, got {class_weights!r}")
 
     def weight(self, target: Any, steps: Steps) -> float:
-        return float(len(target) if self.class_weights is None else self.class_weights[target].sum())
+        return self._weight(*split(target))
 
-    def loss_and_gradient(self, x: Array, target: Integers) -> tuple[float, Array]:
+    def _weight(self, labels: Integers, row_weights: Array | None) -> float:
+        weights = row_weights
+        if self.class_weights is not None:
+            of_rows = self.class_weights[labels]
+            weights = of_rows if weights is None else of_rows * weights
+        return float(len(labels) if weights is None else weights.sum(dtype=np.float64))
+
+    def loss_and_gradient(self, x: Array, target: Integers | Weighted) -> tuple[float, Array]:
+        labels, row_weights = split(target)
         weights = None
         if self.class_weights is not None:
             if len(self.class_weights) != x.shape[1]:
                 raise ValueError(f"class_weights: expected {x.shape[1]}, one a class; got {len(self.class_weights)}")
             weights = self.class_weights.astype(x.dtype)
-        scale = self.scale(len(x) if self.class_weights is None else self.class_weights[target].sum())
+        scale = self.scale(self._weight(labels, row_weights))
         losses = self.work("losses", len(x), dtype=np.float64)
         dx = self.work("dx", *x.shape)
-        kernels.softmax_gradient(x, target, weights, self.smoothing, scale, losses, dx)
+        kernels.softmax_gradient(x, labels, weights, self.smoothing, scale, losses, dx)
+        if row_weights is not None:
+            losses *= row_weights
+            dx *= row_weights[:, None]
         return scale * float(losses.sum()), dx
 
-    def cost(self, x: Array, target: Integers) -> tuple[Cost, ...]:
+    def cost(self, x: Array, target: Integers | Weighted) -> tuple[Cost, ...]:
         """e^s of each score, a logarithm a row; subtract the largest, add up, divide, subtract the target."""
-        return (Cost(4 * x.size, 2 * x.nbytes + target.nbytes, x.size + len(x)),)
+        return (Cost(4 * x.size, 2 * x.nbytes + split(target)[0].nbytes, x.size + len(x)),)
 
     def predict(self, x: Array) -> Integers:
         """The most probable label of each row."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, BinaryIO, NamedTuple, TextIO, cast, overload
 
-__all__ = ["Corpus", "CorpusError", "Sentence", "read_columns", "write_columns"]
+__all__ = ["Corpus", "CorpusError", "Sentence", "read_columns", "read_text", "write_columns"]
 
 _DOCUMENT = "-DOCSTART-"
 _GZIP_MAGIC = b"\x1f\x8b"  # cannot begin a UTF-8 text: 0x8b only ever continues a character
@@ -86,6 +87,7 @@ def read_columns(
     tag_column: int | None = -1,
     *,
     feature_columns: Sequence[int] = (),
+    skipped: re.Pattern[str] | None = None,
 ) -> Corpus:
     """Reads the words and the tags of a CoNLL column file: a path, or a binary file open for reading.
 
@@ -93,7 +95,8 @@ def read_columns(
     ends. Columns are separated by tabs if the line holds one, otherwise by runs of blanks; blanks around a
     column are not part of it. Lines that are empty, or white space only, separate sentences. A line with a
     `-DOCSTART-` column ends the sentence before it and starts a document; it is no token, and may have any
-    number of columns. No line is a comment: `#` is a token like any other.
+    number of columns. No line is a comment: `#` is a token like any other; but lines that `skipped` matches at
+    their start are passed over.
 
     Columns are numbered from 0, or from the right as -1, -2, …; `tag_column=None` reads words without tags.
     `feature_columns` are further ones, such as parts of speech, for `Corpus.features`, in that order.
@@ -120,6 +123,8 @@ def read_columns(
     width = first_line = 0
 
     for number, line in enumerate([*_text_of(name, content).split("\n"), ""], start=1):
+        if skipped is not None and skipped.match(line):
+            continue
         fields = _fields_of(line)
         if not fields or _DOCUMENT in fields:
             if columns[0]:
@@ -201,6 +206,11 @@ def write_columns(
 
 def _opened(name: str) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(name, "wb")) if name.endswith(".gz") else open(name, "wb")
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """A UTF-8 text, plain or compressed with gzip. Raises CorpusError."""
+    return _text_of(*_content_of(path))
 
 
 def _content_of(source: str | os.PathLike[str] | BinaryIO) -> tuple[str, bytes]:

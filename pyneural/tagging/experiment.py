@@ -15,18 +15,16 @@ from typing import Any
 import pyneural
 from pyneural import kernels
 from pyneural.checkpoint import Checkpoints
-from pyneural.parallel import Threads
 from pyneural.progress import Evaluation, Progress
 from pyneural.safetensors import FormatError
-from pyneural.schedules import InverseTime
-from pyneural.sgd import Adam
-from pyneural.tagging.corpus import Corpus, read_columns
+from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.model import Options
 from pyneural.tagging.schemes import recognise
 from pyneural.tagging.scores import Scores
+from pyneural.tagging.sources import read_corpus
 from pyneural.tagging.tagger import Tagger
+from pyneural.tagging.training import train
 from pyneural.tagging.vectors import NAMED, read_each
-from pyneural.training import fit
 
 logger = logging.getLogger("pyneural")
 METRICS = "metrics.json"
@@ -36,6 +34,7 @@ METRICS = "metrics.json"
 class Experiment:
     """What to train, on what, for how long.
 
+    train, dev, test: corpora, as `read_corpus` takes them
     embeddings: names or files of word vectors (`read_vectors`), side by side where there are several
     vocabulary: so many of the most frequent words of the vectors are kept in the model beside those of the training
         part; others are looked up in the vectors, where these are at hand when the model is used
@@ -44,10 +43,10 @@ class Experiment:
     threads, precision: how to compute: `Threads(n)`, and the precision of matrix products as in `Network.allocate`
     """
 
-    train: Path
-    dev: Path
+    train: Path | str
+    dev: Path | str
     out: Path
-    test: Path | None = None
+    test: Path | str | None = None
     embeddings: tuple[str, ...] = ()
     vocabulary: int = 0
     options: Options = field(default_factory=Options)
@@ -60,14 +59,14 @@ class Experiment:
     seed: int = 1
     threads: int = 1
     precision: str = "full"
-    word_column: int = 0
-    tag_column: int = -1
+    word_column: str | int | None = None
+    tag_column: str | int | None = None
 
     def run(
         self,
         *,
         resume: bool = False,
-        callbacks: Sequence[Callable[[Progress | Evaluation], None]] = (),
+        callbacks: Sequence[Callable[[Progress | Evaluation], Any]] = (),
         report_every: float = 1.0,
         started: float | None = None,
     ) -> tuple[Tagger, dict[str, Any]]:
@@ -77,9 +76,8 @@ class Experiment:
         started: time.perf_counter() when the command began, from which `train_seconds` runs
         """
         started = time.perf_counter() if started is None else started
-        corpora = {"train": self._read(self.train), "dev": self._read(self.dev)}
-        if self.test is not None:
-            corpora["test"] = self._read(self.test)
+        parts = {"train": self.train, "dev": self.dev} | ({} if self.test is None else {"test": self.test})
+        corpora = {split: self._read(source, split) for split, source in parts.items()}
         for corpus in corpora.values():
             logger.info("%s: %d sentences, %d tokens", corpus.path, len(corpus), corpus.token_count)
         if self.vocabulary and not self.embeddings:
@@ -104,23 +102,25 @@ class Experiment:
                 logger.warning("%s: %s not in the training data: will be missed", corpus.path, ", ".join(unseen))
         if self.precision == "bf16" and kernels.bf16 is None:
             logger.warning("precision: no products in bfloat16 on this processor, computing them in float32")
-        batches = tagger.batches(corpora["train"], self.batch_size, seed=self.seed)
         dev = corpora["dev"]
         checkpoints = Checkpoints(self.out / "checkpoints", keep=1)
         self._start(checkpoints, self._fixed(tagger, corpora), resume)
-        history = fit(
-            tagger.network,
-            batches,
-            Adam(InverseTime(self.rate, decay=0.05), clip_norm=5.0, l2=self.l2),
-            self.epochs,
-            report_every=report_every,
-            evaluate=lambda _: tagger.evaluate(dev).main,
-            averaging=self.averaging,
+        history = train(
+            tagger,
+            corpora["train"],
+            dev,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            rate=self.rate,
+            l2=self.l2,
             patience=self.patience,
+            averaging=self.averaging,
+            seed=self.seed,
+            threads=self.threads,
+            report_every=report_every,
             checkpoints=checkpoints,
             resume=resume,
             callbacks=callbacks,
-            parallel=Threads(self.threads) if self.threads > 1 else None,
         )
         logger.info("probabilities: scores times %.2f, by the dev part", tagger.calibrate(dev))
         if vectors is not None and self.vocabulary:
@@ -129,7 +129,7 @@ class Experiment:
         tagger.save(self.out, seed=self.seed)
         figures: dict[str, Any] = {
             "dev": scores["dev"].as_dict(),
-            "epochs": history.position.epoch + history.position.batch / len(batches),
+            "epochs": history.evaluations[-1].epoch,
             "best_epoch": history.position.best_epoch,
             "train_seconds": time.perf_counter() - started,
             "tokens_per_second": history.position.items / max(history.position.seconds, 1e-9),
@@ -192,8 +192,9 @@ class Experiment:
         ]:
             raise ValueError(f"{path}: a run is resumed as it was started; what differs: {', '.join(changed)}")
 
-    def _read(self, path: Path) -> Corpus:
-        return read_columns(path, self.word_column, self.tag_column, feature_columns=self.options.feature_columns)
+    def _read(self, source: Path | str, split: str) -> Corpus:
+        columns = self.options.feature_columns
+        return read_corpus(source, self.word_column, self.tag_column, feature_columns=columns, split=split)
 
 
 def versions() -> dict[str, str]:

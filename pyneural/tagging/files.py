@@ -52,7 +52,7 @@ def write_tagger(tagger: Tagger, folder: Path, described: dict[str, Any]) -> Non
     save_model(tagger.network, folder / MODEL, extra=extra, tagger=parts, **described)
 
 
-def read_tagger(folder: Path, precision: str) -> tuple[Path, Parts, Tensors]:
+def read_tagger(folder: Path, precision: str, mapped: bool = False) -> tuple[Path, Parts, Tensors]:
     """The model's path, what it is made of, and its parameters."""
     check_precision(precision)
     path = folder / MODEL
@@ -60,7 +60,7 @@ def read_tagger(folder: Path, precision: str) -> tuple[Path, Parts, Tensors]:
         raise FormatError(f"{folder}: is no folder; expected one that holds a {MODEL}")
     if not path.is_file():
         raise FormatError(f"{folder}: is no model: it holds no {MODEL}")
-    tensors, metadata = safetensors.read(path)
+    tensors, metadata = safetensors.read(path, mapped=mapped)
     described = read_metadata(path, metadata, "model")
     with damaged(path):
         parts = described["tagger"]

@@ -50,7 +50,7 @@ class Options:
     word_dim: int = 100
     shape_dim: int = 10
     column_dim: int = 20
-    feature_columns: tuple[int, ...] = ()
+    feature_columns: tuple[int | str, ...] = ()
     tune: bool = True
     dropout: float = 0.35
     word_dropout: float = 0.5

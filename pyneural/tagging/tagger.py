@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyneural.batches import Batches
-from pyneural.checkpoint import fill
+from pyneural.checkpoint import check_tensors, fill, mapped_values
 from pyneural.components import Embedding
 from pyneural.losses.paths import best_allowed
 from pyneural.packing import Packed, Ragged, unpack
@@ -19,6 +19,7 @@ from pyneural.tagging.calibration import calibrate
 from pyneural.tagging.corpus import Corpus
 from pyneural.tagging.features import Alphabet, Features
 from pyneural.tagging.files import damaged, read_tagger, write_tagger
+from pyneural.tagging.html import Entities
 from pyneural.tagging.model import Options, network
 from pyneural.tagging.schemes import allowed, convert, recognise, spans
 from pyneural.tagging.scores import Scores, score
@@ -187,7 +188,7 @@ class Tagger:
     # ---- use
 
     @overload
-    def tag(self, given: str) -> list[Entity]: ...  # type: ignore[overload-overlap] # a text is a sequence of texts
+    def tag(self, given: str) -> Entities: ...  # type: ignore[overload-overlap] # a text is a sequence of texts
 
     @overload
     def tag(
@@ -196,14 +197,14 @@ class Tagger:
 
     def tag(
         self, given: str | Sequence[Sequence[str]], further: Sequence[Sequence[Sequence[str]]] = ()
-    ) -> list[Entity] | list[list[str]]:
+    ) -> Entities | list[list[str]]:
         """The entities of a raw text (see `entities`), or the tags of sentences of words, in the user's scheme.
 
         further: for sentences of words, what the columns beside them say, where the tagger was trained with such: see
             `Corpus.features`
         """
         if isinstance(given, str):
-            return list(self.entities(given))
+            return Entities(given, self.entities(given))
         return [tags for tags, _ in self._tagged(given, further)]
 
     def entities(self, text: str | Iterable[str], *, by_line: bool = False, ahead: int = 512) -> Iterator[Entity]:
@@ -330,22 +331,38 @@ class Tagger:
 
     @classmethod
     def load(
-        cls, folder: Path | str, *, precision: str = "full", vectors: Vectors | Literal["recorded"] | None = "recorded"
+        cls,
+        folder: Path | str,
+        *,
+        precision: str = "full",
+        vectors: Vectors | Literal["recorded"] | None = "recorded",
+        mapped: bool = False,
     ) -> "Tagger":
         """Reads a model from the folder. Raises FormatError or FileNotFoundError where there is none.
 
         vectors: for words beyond the model's own; by default those that it was trained with, where they are at hand (a
             warning is logged where they are not), None for none
+        mapped: its values are the file itself, mapped to memory: processes that do so have one copy of it between them;
+            such a tagger can't be trained on
         """
-        path, parts, tensors = read_tagger(Path(folder), precision)
-        room = np.empty(sum(tensor.size for tensor in tensors.values()), dtype=np.float32)
+        path, parts, tensors = read_tagger(Path(folder), precision, mapped)
+        if mapped:
+            room = mapped_values(tensors, np.float32, path)
+        else:
+            room = np.empty(sum(tensor.size for tensor in tensors.values()), dtype=np.float32)
         with damaged(path):
             tagger = cls(parts.options, parts.features, parts.labels, parts.scheme, precision=precision, values=room)
-        if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:
+        names = [slot.name for slot in tagger.network.slots]
+        if unused := tensors.keys() - set(names):
             raise FormatError(
                 f"{path}: is not a tagger's model, or a damaged one: no use for {', '.join(sorted(unused))}"
             )
-        fill(tagger.network, tensors, path)
+        if mapped and list(tensors) != names:
+            raise FormatError(f"{path}: can't be mapped: its parameters are in another order than in memory")
+        if mapped:
+            check_tensors(tagger.network, tensors, path)
+        else:
+            fill(tagger.network, tensors, path)
         tagger.sources = parts.sources
         if vectors != "recorded":
             tagger.know(vectors)

@@ -25,7 +25,7 @@ from pyneural.components import (
     WordDropout,
 )
 from pyneural.layers import Bidirectional, Concatenate, Gather, LastStep, Sequential
-from pyneural.losses import Allowed, Continued, Crf, FactoredSoftmax, Softmax, SquaredError
+from pyneural.losses import Allowed, Continued, Crf, FactoredSoftmax, Softmax, SquaredError, Weighted
 from pyneural.network import Network
 from pyneural.neural_layer import Layer, Loss
 from pyneural.packing import Batch, Packed, Ragged, Steps
@@ -174,6 +174,14 @@ def real_each(D: int) -> Maker:
     return lambda lengths, rng: rng.standard_normal((len(lengths), D))
 
 
+def positive(lengths: Sequence[int], rng: np.random.Generator) -> Ragged:
+    return Ragged.of([rng.uniform(0, 2, T) for T in lengths], dtype=np.float64)
+
+
+def positive_each(lengths: Sequence[int], rng: np.random.Generator) -> Any:
+    return rng.uniform(0, 2, len(lengths))
+
+
 def spelt(lengths: Sequence[int], rng: np.random.Generator) -> Words:
     words = ids(6)(lengths, rng)
     return Words(words, Distinct(words, Ragged.of([rng.integers(0, 5, T) for T in (2, 4, 1, 3, 2, 5)])))
@@ -279,6 +287,17 @@ CASES: dict[str, Case] = {
     "softmax per sequence": Case(
         lambda: Network(Sequential(LastStep(Lstm(3, 2)), Dense(2, 3)), Softmax()), real(3), each(0, 3)
     ),
+    "softmax of weighted rows": Case(
+        _dense(lambda: Softmax(class_weights=[0.5, 2.0, 1.0, 0.0], smoothing=0.1)),
+        real(3),
+        named(Weighted, ids(4), positive),
+    ),
+    "softmax of weights per sequence": Case(
+        lambda: Network(Sequential(LastStep(Gru(3, 2)), Dense(2, 3)), Softmax(reduction="sum")),
+        real(3),
+        named(Weighted, each(0, 3), positive_each),
+    ),
+    "squared error of weighted rows": Case(_dense(SquaredError, 2), real(3), named(Weighted, real(2), positive)),
     "squared error": Case(_dense(SquaredError, 2), real(3), real(2)),
     "squared error of one": Case(lambda: Network(Rnn(3, 1), SquaredError(reduction="sum")), real(3), numbers),
     "squared error on rnn": Case(lambda: Network(Sequential(Rnn(3, 4), Dense(4, 2)), SquaredError()), real(3), real(2)),

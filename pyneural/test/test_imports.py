@@ -16,11 +16,11 @@ FLOORS = (
     {"environment", "initializers", "packing", "batches"},
     {"neural_layer"},
     {"components", "losses"},
-    {"layers", "network", "checkpoint", "profiling"},
-    {"averaging", "sgd", "schedules", "progress", "training", "parallel"},
-    {"estimators"},
+    {"layers", "network", "checkpoint", "profiling", "summary"},
+    {"averaging", "callbacks", "plots", "sgd", "schedules", "progress", "training", "parallel"},
     {"__init__"},  # what the package offers
     {"tagging"},
+    {"estimators", "hub"},
     {"cli", "serve", "__main__"},
     {"samples", "test"},
 )

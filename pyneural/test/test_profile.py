@@ -1,5 +1,6 @@
 """Profiles: the work of every layer beside hand counts, times that add up, and a network that stays as it was."""
 
+import copy
 import json
 import re
 import sys
@@ -142,7 +143,7 @@ class Around(Sleeper):
         self.inner = inner
 
     def __deepcopy__(self, memo: Any) -> "Around":
-        return Around(self._now, *self.pauses, self.inner.__deepcopy__(memo))
+        return Around(self._now, *self.pauses, copy.deepcopy(self.inner, memo))
 
     def forward(self, x: Any) -> Any:
         return super().forward(self.inner.forward(x))

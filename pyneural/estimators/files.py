@@ -1,0 +1,79 @@
+"""Fitted estimators in files: one `model.safetensors`, in whose header the parameters and what was fitted stand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyneural import safetensors
+from pyneural.checkpoint import check_tensors, fill, mapped_values, read_metadata, save_model
+from pyneural.network import Network
+from pyneural.safetensors import FormatError
+
+if TYPE_CHECKING:
+    from pyneural.estimators.neural import Neural
+
+LEFT_OUT = ("callbacks", "random_state")  # no part of a model
+FITTED = (
+    "n_features_in_",
+    "n_iter_",
+    "loss_curve_",
+    "n_outputs_",
+    "validation_scores_",
+    "best_validation_score_",
+    "_flat",
+)
+ARRAYS = ("classes_", "feature_names_in_", "y_mean_", "y_scale_")
+
+
+def save(estimator: "Neural", path: Path | str) -> None:
+    """Raises TypeError where a parameter is nothing that JSON can say."""
+    parameters = {name: value for name, value in estimator.get_params().items() if name not in LEFT_OUT}
+    arrays = {name: getattr(estimator, name) for name in ARRAYS if hasattr(estimator, name)}
+    described = {
+        "class": type(estimator).__name__,
+        "parameters": parameters,
+        "fitted": {name: getattr(estimator, name) for name in FITTED if hasattr(estimator, name)},
+        "arrays": {name: {"dtype": array.dtype.str, "values": array.tolist()} for name, array in arrays.items()},
+        "dtype": str(estimator.network_.dtype),
+    }
+    save_model(estimator.network_, path, estimator=described)
+
+
+def load(estimator: "Neural", path: Path | str, mapped: bool) -> None:
+    """Fills an estimator of the class that the file is of."""
+    tensors, metadata = safetensors.read(path, mapped=mapped)
+    described = read_metadata(path, metadata, "model").get("estimator")
+    if not isinstance(described, dict):
+        raise FormatError(f"{path}: is a model, but no estimator's")
+    if described.get("class") != type(estimator).__name__:
+        raise FormatError(f"{path}: is of a {described.get('class')}, expected a {type(estimator).__name__}")
+    try:
+        estimator.set_params(**described["parameters"])
+        for name, value in described["fitted"].items():
+            if name not in FITTED:
+                raise ValueError(f"fitted: {name!r} is nothing that is fitted")
+            setattr(estimator, name, value)
+        for name, entry in described["arrays"].items():
+            if name not in ARRAYS:
+                raise ValueError(f"arrays: {name!r} is nothing that is fitted")
+            setattr(estimator, name, _array(entry))
+        dtype = np.dtype(described["dtype"])
+        values = (
+            mapped_values(tensors, dtype, path) if mapped else np.empty(sum(t.size for t in tensors.values()), dtype)
+        )
+        network = Network(estimator._body(), estimator._loss()).allocate(dtype=dtype, values=values)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{path}: is no estimator's model, or a damaged one: {error!r}") from error
+    if mapped:
+        if list(tensors) != [slot.name for slot in network.slots]:
+            raise FormatError(f"{path}: can't be mapped: its parameters are others, or in another order")
+        check_tensors(network, tensors, path)
+    else:
+        fill(network, tensors, path)
+    estimator.network_ = network
+
+
+def _array(entry: dict[str, Any]) -> Any:
+    dtype = np.dtype(entry["dtype"])
+    return np.array(entry["values"], dtype=object if dtype.hasobject else dtype)
