@@ -89,7 +89,7 @@ def as_html(network: Layer, title: str) -> str:
 
     def row(cells: tuple[str, ...], depth: int = 0, tag: str = "td") -> str:
         first, *others = map(escape, cells)
-        styles = [f"text-align:{'left' if side == '<' else 'right'}" for side in SIDES]
+        styles = [f"text-align:{'left' if side == '<' else 'right'};padding:0.1em 0.6em" for side in SIDES]
         styles[0] += f";padding-left:{0.5 + 1.5 * depth}em"
         filled = (
             f'<{tag} style="{style}">{cell}</{tag}>' for style, cell in zip(styles, [first, *others], strict=True)

@@ -49,7 +49,8 @@ def load(estimator: "Neural", path: Path | str, mapped: bool) -> None:
     if described.get("class") != type(estimator).__name__:
         raise FormatError(f"{path}: is of a {described.get('class')}, expected a {type(estimator).__name__}")
     try:
-        estimator.set_params(**described["parameters"])
+        given = described["parameters"].items()
+        estimator.set_params(**{name: tuple(value) if isinstance(value, list) else value for name, value in given})
         for name, value in described["fitted"].items():
             if name not in FITTED:
                 raise ValueError(f"fitted: {name!r} is nothing that is fitted")
