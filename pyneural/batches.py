@@ -15,6 +15,8 @@ Integers = NDArray[np.int64]
 def take(column: Any, indices: Integers, steps: Steps) -> Any:
     """The part of one column of data that a batch needs, packed."""
     if isinstance(column, np.ndarray):  # one row a sequence, brought to packed order
+        if steps.of_rows:
+            return Packed(column[indices], steps)
         return Packed(column[indices[steps.order]], steps.per_sequence())
     if hasattr(column, "take"):
         return column.take(indices, steps)
@@ -85,6 +87,8 @@ class Batches:
         if not self.count:
             raise ValueError("inputs: expected at least one item, got none")
         self.lengths: Integers = lead.lengths if hasattr(lead, "lengths") else np.ones(self.count, dtype=np.int64)
+        self._of_rows = not hasattr(lead, "lengths")
+        self._steps: dict[int, Steps] = {}
         for name, column in (("inputs", self.inputs), ("targets", self.targets)):
             self._check(name, column)
 
@@ -108,7 +112,7 @@ class Batches:
         """The items of each batch of an epoch."""
         rng = np.random.default_rng([self.seed, epoch])
         items = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
-        if not (self.by_length and self.shuffle):
+        if self._of_rows or not (self.by_length and self.shuffle):
             return [items[i : i + self.size] for i in range(0, self.count, self.size)]
         batches = []
         for start in range(0, self.count, self.size * self.pool):
@@ -120,8 +124,16 @@ class Batches:
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from its `start`-th on."""
         for indices in self._plan(number)[start:]:
-            steps = Steps(self.lengths[indices])
+            steps = self._steps_of(indices)
             yield Batch(take(self.inputs, indices, steps), take(self.targets, indices, steps), steps.rows)
+
+    def _steps_of(self, indices: Integers) -> Steps:
+        """Batches of so many rows lie in time alike."""
+        if not self._of_rows:
+            return Steps(self.lengths[indices])
+        if len(indices) not in self._steps:
+            self._steps[len(indices)] = Steps.single(len(indices))
+        return self._steps[len(indices)]
 
 
 def _column(data: Any) -> Any:

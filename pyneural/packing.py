@@ -47,6 +47,8 @@ class Steps:
         """(T,) sequences alive at each step"""
         self.rows: int = kernels.packing_order(lengths, self.order, self.lengths, self.counts)
         """N"""
+        self.of_rows: bool = len(self.counts) == 1 and self.rows == len(lengths)
+        """every sequence has one step; they are packed in the user's order"""
         self.ends = ends
         if places is not None:
             self.places = places

@@ -114,7 +114,7 @@ class Regressor(RegressorMixin, Neural):
             self.y_scale_ = np.where(deviation > 0, deviation, 1.0)
         if y.shape[1] != self.n_outputs_:
             raise ValueError(f"y: expected {self.n_outputs_} numbers an item, as at first; got {y.shape[1]}")
-        return ((y - self.y_mean_) / self.y_scale_).astype(self._dtype()), weights
+        return ((y - self.y_mean_) / self.y_scale_).astype(self.dtype), weights
 
     def _loss(self) -> SquaredError:
         return SquaredError()

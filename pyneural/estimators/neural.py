@@ -60,7 +60,7 @@ class Neural(BaseEstimator):
     early_stopping: hold out validation_fraction of the items, stop by their score, and end with the best weights
     warm_start: `fit` goes on from the weights of the `fit` before
     dropout: share of hidden units dropped in training, 0 with "lbfgs"
-    dtype: "float32" or "float64"; None is float32, with "lbfgs" float64, by which its line search sees small steps
+    dtype: "float32" or "float64", for "lbfgs" with a tol below about 1e-5
     threads: of one training; searches over several processes have one each
     verbose: print a line an epoch
     callbacks: told of every epoch, see `pyneural.callbacks`; None for none
@@ -84,7 +84,7 @@ class Neural(BaseEstimator):
     validation_fraction: float = 0.1
     warm_start: bool = False
     dropout: float = 0.0
-    dtype: str | None = None
+    dtype: str = "float32"
     threads: int = 1
     verbose: bool = False
     callbacks: Sequence[Callable[[Any], Any]] | None = None
@@ -142,7 +142,7 @@ class Neural(BaseEstimator):
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         if not goes_on:
-            self.network_ = Network(self._body(), self._loss()).allocate(seed, dtype=self._dtype())
+            self.network_ = Network(self._body(), self._loss()).allocate(seed, dtype=self.dtype)
         if not goes_on or not partial:
             self.loss_curve_: list[float] = []
             self.n_iter_ = 0
@@ -211,9 +211,6 @@ class Neural(BaseEstimator):
             return kind(self.learning_rate_init, self.momentum, **terms)
         return Adam(self.learning_rate_init, **terms)
 
-    def _dtype(self) -> str:
-        return self.dtype or ("float64" if self.solver == "lbfgs" else "float32")
-
     def _dropout(self) -> float:
         return 0.0 if self.solver == "lbfgs" else self.dropout
 
@@ -239,7 +236,7 @@ class Neural(BaseEstimator):
             inputs, targets = self._part(inputs, chosen), self._part(targets, chosen)
             weights = None if weights is None else weights[chosen]
         if weights is not None:
-            targets = Weighted(targets, weights.astype(self._dtype()))
+            targets = Weighted(targets, weights.astype(self.dtype))
         return Batches(inputs, targets, size, seed=seed, shuffle=self.shuffle and size < len(inputs))
 
     # ---- use
@@ -282,7 +279,7 @@ class Neural(BaseEstimator):
 
     def _check_parameters(self) -> None:
         among("solver", self.solver, SOLVERS)
-        among("dtype", self.dtype, ("float32", "float64", None))
+        among("dtype", self.dtype, ("float32", "float64"))
         if self.batch_size != "auto":
             at_least("batch_size", self.batch_size, 1)
         for name in ("max_iter", "n_iter_no_change", "threads"):

@@ -76,7 +76,7 @@ class Series(Neural):
         return tags
 
     def _read(self, X: Any, reset: bool) -> Ragged:
-        column = read_series(X, self._dtype(), None if reset else self.n_features_in_)
+        column = read_series(X, self.dtype, None if reset else self.n_features_in_)
         if reset:
             self.n_features_in_: int = column.values.shape[1]
         return column

@@ -32,7 +32,7 @@ class Tables(Neural):
     activation: str = "relu"
 
     def _read(self, X: Any, reset: bool) -> NDArray[Any]:
-        return np.ascontiguousarray(validate_data(self, X, dtype=(np.float64, np.float32), reset=reset), self._dtype())
+        return np.ascontiguousarray(validate_data(self, X, dtype=(np.float64, np.float32), reset=reset), self.dtype)
 
     def _body(self) -> Layer:
         among("activation", self.activation, ACTIVATIONS)

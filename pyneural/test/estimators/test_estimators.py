@@ -54,7 +54,9 @@ def sentences(count=40, seed=0):
 def test_a_linear_classifier_is_logistic_regression(weighted):
     """Solved to the end, without hidden layers: the minimum of a convex function, which scikit-learn finds too."""
     weights = np.random.default_rng(0).uniform(0, 2, len(Y)) if weighted else np.ones(len(Y))
-    model = NeuralClassifier(hidden_layer_sizes=(), solver="lbfgs", alpha=0.01, tol=1e-8, max_iter=2000)
+    model = NeuralClassifier(
+        hidden_layer_sizes=(), solver="lbfgs", dtype="float64", alpha=0.01, tol=1e-8, max_iter=2000
+    )
     model.fit(X, Y, weights if weighted else None)
     ones = np.concatenate([X, np.ones((len(X), 1))], axis=1)  # as the penalty is of the biases too
     theirs = LogisticRegression(C=1 / (0.01 * weights.sum()), fit_intercept=False, tol=1e-9, max_iter=5000)
@@ -64,7 +66,9 @@ def test_a_linear_classifier_is_logistic_regression(weighted):
 def test_a_linear_regressor_is_ridge_regression():
     x, y = make_regression(100, 5, noise=5, random_state=1)
     x, y = x - x.mean(axis=0), y * 40
-    model = NeuralRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.3, tol=1e-9, max_iter=500).fit(x, y)
+    model = NeuralRegressor(
+        hidden_layer_sizes=(), solver="lbfgs", dtype="float64", alpha=0.3, tol=1e-9, max_iter=500
+    ).fit(x, y)
     theirs = Ridge(alpha=0.3 * len(x)).fit(x, y)
     np.testing.assert_allclose(model.predict(x), theirs.predict(x), rtol=1e-4, atol=1e-3 * y.std())
 
