@@ -56,7 +56,9 @@ class Neural(BaseEstimator):
     shuffle: draw batches anew each epoch
     random_state: of the first weights, the batches, dropout, and what is held out
     tol, n_iter_no_change: training ends when so many epochs in a row have not brought the loss (where items are held
-        out, their score) better than the best by tol; "lbfgs" ends when no number of the gradient is above tol
+        out, their score) better than the best by tol, and you are warned where max_iter was not enough for that; with a
+        tol of 0 and nothing held out there are just max_iter epochs; "lbfgs" ends when no number of the gradient is
+        above tol
     early_stopping: hold out validation_fraction of the items, stop by their score, and end with the best weights
     warm_start: `fit` goes on from the weights of the `fit` before
     dropout: share of hidden units dropped in training, 0 with "lbfgs"
@@ -168,16 +170,17 @@ class Neural(BaseEstimator):
         return self
 
     def _descend(self, batches: Batches, epochs: int, evaluate: Callable[[Network], float] | None) -> None:
-        stopping = EarlyStopping(
-            "loss" if evaluate is None else "score", patience=self.n_iter_no_change, min_delta=self.tol
-        )
+        monitor = "loss" if evaluate is None else "score"
+        stopping = [EarlyStopping(monitor, patience=self.n_iter_no_change, min_delta=self.tol)]
+        if epochs == 1 or (evaluate is None and not self.tol):
+            stopping = []
         history = fit(
             self.network_,
             batches,
             self.optimizer_,
             epochs,
             evaluate=evaluate,
-            callbacks=[stopping, *([print_record] if self.verbose else []), *(self.callbacks or ())],
+            callbacks=[*stopping, *([print_record] if self.verbose else []), *(self.callbacks or ())],
             parallel=Threads(self.threads) if self.threads > 1 else None,
         )
         self.history_: History = history
@@ -186,9 +189,9 @@ class Neural(BaseEstimator):
         if evaluate is not None:
             self.validation_scores_ = [score for _, score in history.scores]
             self.best_validation_score_ = history.best_score
-        if not history.stopped_early and epochs > 1:
+        if stopping and not history.stopped_early:
             warnings.warn(
-                f"max_iter: {epochs} epochs are over, and training was still getting better", ConvergenceWarning, 2
+                f"max_iter: {epochs} epochs are over, and training was still getting better", ConvergenceWarning, 4
             )
 
     def _minimise(self, batches: Batches) -> None:
@@ -200,7 +203,7 @@ class Neural(BaseEstimator):
         self.loss_curve_ += losses
         self.n_iter_ += iterations
         if message:
-            warnings.warn(f"lbfgs: ended before it had converged: {message}", ConvergenceWarning, 2)
+            warnings.warn(f"lbfgs: ended before it had converged: {message}", ConvergenceWarning, 4)
 
     def _optimiser(self) -> Optimiser:
         terms: dict[str, Any] = {"l2": self.alpha}
