@@ -3,8 +3,8 @@
     python -m benchmarks.estimators [--seeds 5] [--case NAME …] [--quick] [--json FILE]
 
 Both have the same hidden layers, solver, rate, size of a batch, objective and most epochs, the same float32 numbers,
-which both are fastest on, and inputs and targets of mean 0 and variance 1. Each stops by its own rule, which for both
-is ten epochs in a row without 1e-4 less loss. A third of the rows is held out and scored. One thread. The two take turns,
+which both are fastest on, and inputs and targets of mean 0 and variance 1. Each stops by its own rule: both end with
+ten epochs in a row without 1e-4 less loss. A third of the rows is held out and scored. One thread. The two take turns,
 seed by seed; seconds are the least of the seeds, as are those of an epoch; scores are means.
 """
 
