@@ -43,9 +43,11 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The same suite on the NumPy twins.
+# The same suite on the NumPy twins: all that computes by way of the kernels, but the kernels' own tests (they have the
+# twins beside them anyway) and what stands far above. In two processes, with a thread of NumPy's each.
 reference: $(VENV)/installed-test
-	PYNEURAL_KERNELS=reference $(BIN)/python -m pytest -q
+	PYNEURAL_KERNELS=reference OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --ignore=pyneural/test/kernels \
+		--ignore=pyneural/test/estimators --ignore=pyneural/test/test_tutorials.py --ignore=pyneural/estimators
 
 # PyTorch is heavy and stays out of the other environments.
 parity:
@@ -74,7 +76,7 @@ wheel-test: $(VENV)/installed-wheel
 sanitize:
 	rm -rf build $(VENV)-sanitize
 	$(PYTHON) -m venv $(VENV)-sanitize
-	PYNEURAL_DEBUG=1 $(VENV)-sanitize/bin/python -m pip install --quiet '.[test]'
+	PYNEURAL_DEBUG=1 $(VENV)-sanitize/bin/python -m pip install --quiet '.[kernels-test]'
 	rm -rf build
 	cd $(VENV)-sanitize && ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 		bin/python -m pytest -q -p no:cacheprovider --pyargs pyneural.test.kernels pyneural.test.test_crf

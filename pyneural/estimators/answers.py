@@ -123,9 +123,9 @@ class Regressor(RegressorMixin, Neural):
         return self.n_outputs_
 
     def predict(self, X: Any) -> Array:
-        """(n,), or (n, K) where it was trained on K numbers an item"""
+        """(n,), or (n, K) where it was trained on K numbers an item; of the type `dtype`"""
         y = self._answers(X, "predict")
-        y = y * self.y_scale_ + self.y_mean_
+        y = (y * self.y_scale_ + self.y_mean_).astype(self.dtype)
         return np.asarray(y[:, 0] if self._flat else y)
 
     def _score(self, inputs: Any, targets: Array, weights: Array | None) -> float:

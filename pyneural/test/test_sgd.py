@@ -150,7 +150,9 @@ def test_minimize_a_quadratic(name):
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "steps"), [(Nesterov(2e-4, 0.99), 5000), (Momentum(2e-4, 0.99), 5000), (Adam(0.02), 5000)], ids=["nesterov", "momentum", "adam"]
+    ("optimiser", "steps"),
+    [(Nesterov(2e-4, 0.99), 5000), (Momentum(2e-4, 0.99), 5000), (Adam(0.02), 5000)],
+    ids=["nesterov", "momentum", "adam"],
 )
 def test_minimize_rosenbrock(optimiser, steps):
     values = np.array([-1.2, 1.0])
