@@ -5,7 +5,7 @@ try:
     from sklearn.linear_model import LinearRegression, LogisticRegression
 except ModuleNotFoundError as error:
     raise ImportError(
-        "this sample's data comes with scikit-learn, which is not installed: pip install '.[samples]'"
+        "this sample's data comes with scikit-learn, which is not installed: pip install '.[sklearn]'"
     ) from error
 
 __all__ = ["LinearRegression", "LogisticRegression", "load_diabetes", "load_digits", "load_wine"]

@@ -20,8 +20,9 @@ def blocks(document: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
-def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second, third, fourth = blocks("README.md")
+def test_readme(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first, second, third, estimators, looking, profile = blocks("README.md")
+    monkeypatch.chdir(tmp_path)
     assert len(first.strip().splitlines()) <= 32
     exec(first, {})
     printed = capsys.readouterr().out
@@ -32,8 +33,19 @@ def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(capsys.readouterr().out) < 1e-7
     exec(third, {})
     assert capsys.readouterr().out.endswith("True\n")
-    exec(fourth, {})
+    exec(profile, {})
     assert re.search(r"^ +rightward: Gru( +[\d.]+){4} +\d+ %", capsys.readouterr().out, re.MULTILINE)
+    pytest.importorskip("sklearn")
+    exec(estimators, {})
+    printed = capsys.readouterr().out
+    assert all(float(score) > 0.85 for score in re.findall(r": (0\.\d+)$", printed, re.MULTILINE)), printed
+    assert "[['B-PER', 'O']]" in printed
+    assert (tmp_path / "tagger" / "model.safetensors").exists()
+    pytest.importorskip("matplotlib")
+    exec(looking, {})
+    assert "in all" in capsys.readouterr().out
+    assert (tmp_path / "log.csv").exists()
+    assert (tmp_path / "history.png").stat().st_size > 5000
 
 
 def test_a_layer_and_a_loss_written_by_the_contributing_page() -> None:
