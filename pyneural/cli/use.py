@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from pyneural.cli.options import CORPUS, FILE, PRECISION, columns
+from pyneural.cli.profile import check_picture
+from pyneural.plots import plot_confusion
 from pyneural.tagging.corpus import write_columns
 from pyneural.tagging.errors import errors, report
 from pyneural.tagging.sources import read_corpus, read_words
@@ -21,6 +23,7 @@ LINES_AT_ONCE = 1000
 @click.argument("folder", metavar="DIR", type=FILE)
 @click.argument("file", type=CORPUS)
 @click.option("--confusion", is_flag=True, help="Also what was taken for what.")
+@click.option("--plot", type=FILE, help="Draw that to a file (.png, .svg, .pdf); needs matplotlib.")
 @click.option("--errors", "listed", is_flag=True, help="Also every error, in its sentence, by kind.")
 @click.option("--json", "as_json", is_flag=True, help="All that as JSON; there sentences are counted from 0.")
 @PRECISION
@@ -29,6 +32,7 @@ def evaluate(
     folder: Path,
     file: str,
     confusion: bool,
+    plot: Path | None,
     listed: bool,
     as_json: bool,
     precision: str,
@@ -37,12 +41,16 @@ def evaluate(
 ) -> None:
     """Score the model in DIR on a FILE of CoNLL columns, or another corpus that `train` takes: F1 of chunks as the
     CoNLL scorer counts them, or the accuracy of plain labels."""
+    if plot is not None:
+        check_picture()
     tagger = Tagger.load(folder, precision=precision)
     corpus = read_corpus(file, word_column, tag_column, feature_columns=tagger.options.feature_columns, split="test")
     if unseen := tagger.unseen(corpus):
         click.echo(f"{file}: {', '.join(unseen)} unknown to the model: will be missed", err=True)
     predicted = tagger.tag(corpus.words, corpus.features)
     scores = tagger.evaluate(corpus, predicted)
+    if plot is not None:
+        plot_confusion(*scores.confusion.counts()).savefig(plot)
     found = errors(corpus, predicted, tagger.scheme) if listed else []
     if as_json:
         figures = scores.as_dict() | ({"confusion": scores.confusion.as_dict()} if confusion else {})

@@ -3,7 +3,7 @@
 x (N, D) → [Dropout, Bidirectional] … → Dropout → Dense(K) → Crf or Softmax
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,8 +88,9 @@ class MatrixTagger:
     def _in_parts(x: Ragged, ask: Any) -> list[Any]:
         return [answer for start in range(0, len(x), BATCH) for answer in ask(list(x)[start : start + BATCH])]
 
-    def evaluate(self, corpus: Tagged) -> Scores:
-        return score(corpus.tags, self.tag(corpus.x), self.scheme)
+    def evaluator(self, corpus: Tagged) -> Callable[[], Scores]:
+        """The scores of its tags for a corpus, each time it is called."""
+        return lambda: score(corpus.tags, self.tag(corpus.x), self.scheme)
 
     # ---- files
 

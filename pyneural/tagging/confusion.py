@@ -111,6 +111,17 @@ class Confusion:
             "spurious": dict(sorted(self.spurious.items())),
         }
 
+    def counts(self) -> tuple[list[list[int]], list[str]]:
+        """A matrix, gold types in rows and predicted ones in columns, and labels: for `plot_confusion`. Chunks whose
+        limits differ count by their types, and the last row and column are for what has no partner."""
+        gold, predicted, _ = self.totals()
+        types = sorted(gold | predicted)
+        rows = [[self.exact[ours, theirs] + self.boundary[ours, theirs] for theirs in types] for ours in types]
+        if not self.chunks:
+            return rows, types
+        rows = [[*row, self.missed[ours]] for row, ours in zip(rows, types, strict=True)]
+        return [*rows, [*(self.spurious[theirs] for theirs in types), 0]], [*types, NONE]
+
     def table(self) -> str:
         """Of chunks a matrix, gold types in rows and predicted ones in columns, in which a row (column) adds up to the
         gold (predicted) chunks of its type. Of labels, or where a matrix gets too wide, the largest confusions."""

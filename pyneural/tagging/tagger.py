@@ -1,7 +1,7 @@
 """The sequence tagger: from words to tags, trained, saved, loaded, used."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -256,11 +256,24 @@ class Tagger:
         text = next((words for words in sentences if isinstance(words, str)), None)
         if text is not None:
             raise TypeError(f"given: expected a raw text, or a list of words for each sentence; got {text[:40]!r}")
+        return self._answers(self._packed(sentences, further), len(sentences), probable)
+
+    def _packed(
+        self, sentences: Sequence[Sequence[str]], further: Sequence[Sequence[Sequence[str]]]
+    ) -> Iterator[tuple[NDArray[np.int64], Any]]:
+        """Sentences of similar length by their numbers, and what the network takes of them."""
         by_length = np.argsort([len(words) for words in sentences], kind="stable")
-        answers: list[Any] = [None] * len(sentences)
         for start in range(0, len(sentences), BATCH):
             chosen = by_length[start : start + BATCH]
-            y = self._scores([sentences[i] for i in chosen], [further[i] for i in chosen] if further else ())
+            beside = [further[i] for i in chosen] if further else ()
+            yield chosen, self.network.pack(self.features([sentences[i] for i in chosen], beside))
+
+    def _answers(
+        self, packed: Iterable[tuple[NDArray[np.int64], Any]], count: int, probable: bool
+    ) -> list[tuple[list[str], list[float] | None]]:
+        answers: list[Any] = [None] * count
+        for chosen, inputs in packed:
+            y = self.network.body.propagate(inputs, training=False)
             labels = self._decoded(y)
             paths = unpack(labels, y.steps)
             chances = self._probabilities(y, labels, paths) if probable else [None] * len(chosen)
@@ -300,13 +313,24 @@ class Tagger:
 
         predicted: what `tag` gives for the words of the corpus, where that is at hand
         """
+        if predicted is None:
+            return self.evaluator(corpus)()
+        return score(self._gold(corpus), predicted, self.scheme)
+
+    def evaluator(self, corpus: Corpus) -> Callable[[], Scores]:
+        """`evaluate`, to be called again whenever the weights have changed: what does not change is worked out once."""
+        gold, packed = self._gold(corpus), list(self._packed(corpus.words, corpus.features))
+        return lambda: score(gold, [tags for tags, _ in self._answers(packed, len(corpus), False)], self.scheme)
+
+    def _gold(self, corpus: Corpus) -> list[list[str]]:
+        """Its tags in the tagger's scheme. Raises the error of `unseen`."""
         self.unseen(corpus)
         gold, scheme = corpus.tags, recognise(corpus.tags)
         if self.scheme and scheme and scheme != self.scheme:
             gold = [convert(tags, scheme, self.scheme) for tags in gold]
         elif self.scheme and any(tag[:1] in "LUMW" for tags in gold for tag in tags):  # IOBES by other letters
             gold = [convert(tags, self.scheme, self.scheme) for tags in gold]
-        return score(gold, self.tag(corpus.words, corpus.features) if predicted is None else predicted, self.scheme)
+        return gold
 
     def unseen(self, corpus: Corpus) -> list[str]:
         """The labels, or types of chunks, of a tagged corpus that the tagger never gives.

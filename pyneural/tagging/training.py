@@ -23,7 +23,7 @@ class Trainable(Protocol[Data]):
 
     def batches(self, corpus: Data, size: int, *, seed: int) -> Batches: ...
 
-    def evaluate(self, corpus: Data) -> Scores: ...
+    def evaluator(self, corpus: Data) -> Callable[[], Scores]: ...
 
 
 def train(
@@ -52,13 +52,14 @@ def train(
 
     The rest as in `fit`. The defaults were found on development sets: docs/accuracy.md.
     """
+    evaluated = None if dev is None else tagger.evaluator(dev)
     return fit(
         tagger.network,
         tagger.batches(corpus, batch_size, seed=seed),
         Adam(InverseTime(rate, decay=0.05), clip_norm=5.0, l2=l2),
         epochs,
         report_every=report_every,
-        evaluate=None if dev is None else lambda _: tagger.evaluate(dev).main,
+        evaluate=None if evaluated is None else lambda _: evaluated().main,
         averaging=averaging,
         patience=None if dev is None else patience,
         checkpoints=checkpoints,

@@ -387,3 +387,9 @@ def test_a_process_that_fails(model: Path, tmp_path: Path, arguments: list[str],
     found = run(*(argument.format(model=model, tmp=tmp_path) for argument in arguments))
     assert (found[0], found[1]) == (status, "")
     assert found[2].rstrip("\n").split("\n")[-1].startswith("Error: ")
+
+
+def test_a_picture_of_the_confusion(model, data, tmp_path):
+    pytest.importorskip("matplotlib")
+    run("evaluate", model, data / "test.conll", "--plot", tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").stat().st_size > 5000

@@ -131,3 +131,15 @@ def test_a_sentence_of_a_whole_corpus() -> None:
     scores = score([gold], [predicted], "IOB2")
     assert time.process_time() - started < 5
     assert scores.confusion.boundary.total() > 10_000
+
+
+def test_counts_add_up_to_the_chunks():
+    gold = [Span(0, 2, "PER"), Span(3, 4, "LOC"), Span(6, 7, "LOC")]
+    confusion = Confusion()
+    confusion.add(gold, [Span(0, 1, "PER"), Span(3, 4, "PER"), Span(5, 6, "ORG")])
+    counts, labels = confusion.counts()
+    assert labels[:-1] == ["LOC", "ORG", "PER"]
+    assert counts == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]]
+    plain = Confusion(chunks=False)
+    plain.add([Span(0, 1, "N")], [Span(0, 1, "V")])
+    assert plain.counts() == ([[0, 1], [0, 0]], ["N", "V"])
