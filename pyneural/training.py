@@ -170,11 +170,7 @@ def fit(
                 save()
             if ended:
                 break
-        if ended:
-            history.stopped_early = True
-            told = ", at" if position.best_score is None else ": the best was at"
-            epoch = _epoch(position, per_epoch) if position.best_score is None else position.best_epoch
-            logger.info("stopped early%s epoch %.2f", told, epoch)
+        history.stopped_early = ended
         save()
         if best is None and average is not None:
             best = average.average()
@@ -183,6 +179,10 @@ def fit(
     finally:
         for listener in listeners:
             listener.end(run)
+    if ended:
+        told = ", at" if position.best_score is None else ": the best was at"
+        epoch = _epoch(position, per_epoch) if position.best_score is None else position.best_epoch
+        logger.info("stopped early%s epoch %.2f", told, epoch)
     return history
 
 

@@ -6,6 +6,8 @@ from typing import Any, TextIO
 from pyneural.callbacks.callback import Callback, Run
 from pyneural.progress import Evaluation, Progress
 
+BAR = "epoch {n:.1f}/{total:g} {bar} {postfix}  {remaining} left"
+
 
 class ProgressBar(Callback):
     """On a terminal a bar with loss, held-out score, speed and the time left, and a line an evaluation above it;
@@ -27,9 +29,12 @@ class ProgressBar(Callback):
         self._bar: Any = None
         stream = self.stream or sys.stderr
         if stream.isatty():
-            self._bar = _bar(stream)
-            self._task = self._bar.add_task("", total=run.epochs, completed=run.history.position.epoch, told="")
-            self._bar.start()
+            from tqdm import tqdm  # here, as only a terminal needs it
+
+            self._bar = tqdm(
+                total=run.epochs, initial=run.history.position.epoch, file=stream, bar_format=BAR, dynamic_ncols=True,
+                leave=False,
+            )  # fmt: skip
 
     def __call__(self, record: Progress | Evaluation) -> None:
         if isinstance(record, Evaluation):
@@ -40,32 +45,18 @@ class ProgressBar(Callback):
         self._line = f"epoch {record.epoch:6.2f}/{self._epochs:g}  loss {record.loss:8.4f}  {speed:>9} {self.items}/s"
         if self._bar is not None:
             told = f"loss {record.smoothed_loss:.4f}{self._score}  {speed} {self.items}/s"
-            self._bar.update(self._task, completed=record.epoch, told=told)
+            self._bar.set_postfix_str(told, refresh=False)
+            self._bar.update(record.epoch - self._bar.n)
         elif not self._evaluates:
             self._print(self._line)
 
     def _print(self, line: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False)
+            self._bar.write(line, file=self._bar.fp)
         else:
             print(line, file=self.stream or sys.stderr, flush=True)
 
     def end(self, run: Run) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.close()
             self._bar = None
-
-
-def _bar(stream: TextIO) -> Any:
-    from rich.console import Console  # here, as only a terminal needs it
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("epoch {task.completed:.1f}/{task.total:g}"),
-        BarColumn(),
-        TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(file=stream),
-        transient=True,
-    )

@@ -50,8 +50,9 @@ def test_the_same_model_from_other_files(kind, data, tmp_path):
 
 def test_quiet_and_written_down(data, tmp_path):
     pytest.importorskip("tensorboardX")
-    done = invoke("train", *files(data), *SMALL, "--epochs", 2, "--quiet", "--out", tmp_path / "model",
-                  "--csv", tmp_path / "log.csv", "--jsonl", tmp_path / "log.jsonl", "--tensorboard", tmp_path / "runs")  # fmt: skip
+    logs = {"--csv": "log.csv", "--jsonl": "log.jsonl", "--tensorboard": "runs"}
+    written = [part for option, name in logs.items() for part in (option, tmp_path / name)]
+    done = invoke("train", *files(data), *SMALL, "--epochs", 2, "--quiet", "--out", tmp_path / "model", *written)
     assert done.stderr == ""
     assert "dev:" in done.stdout
     with (tmp_path / "log.csv").open(newline="") as file:
