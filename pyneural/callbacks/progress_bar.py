@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from pyneural.callbacks.callback import Callback, Run
 from pyneural.progress import Evaluation, Progress
 
-BAR = "epoch {n:.1f}/{total:g} {bar} {postfix}  {remaining} left"
+BAR = "epoch {n:.1f}/{total:g} {bar} {desc}  {remaining} left"
 
 
 class ProgressBar(Callback):
@@ -45,7 +45,7 @@ class ProgressBar(Callback):
         self._line = f"epoch {record.epoch:6.2f}/{self._epochs:g}  loss {record.loss:8.4f}  {speed:>9} {self.items}/s"
         if self._bar is not None:
             told = f"loss {record.smoothed_loss:.4f}{self._score}  {speed} {self.items}/s"
-            self._bar.set_postfix_str(told, refresh=False)
+            self._bar.set_description_str(told, refresh=False)
             self._bar.update(record.epoch - self._bar.n)
         elif not self._evaluates:
             self._print(self._line)
