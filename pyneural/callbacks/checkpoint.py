@@ -20,6 +20,8 @@ class Checkpoint(Callback):
         self.path, self.monitor = Path(path), monitor
 
     def begin(self, run: Run) -> None:
+        if self.monitor == "score" and not run.evaluates:
+            raise ValueError("monitor: 'score' is of evaluations, of which there are none; give fit an `evaluate`")
         self._network = run.network
         self._least = min(run.history.losses, default=float("inf"))
 

@@ -24,6 +24,8 @@ class EarlyStopping(Callback):
 
     def begin(self, run: Run) -> bool:
         """Starts afresh; in a run that is resumed, from what it has seen."""
+        if self.monitor == "score" and not run.evaluates:
+            raise ValueError("monitor: 'score' is of evaluations, of which there are none; give fit an `evaluate`")
         self._best, self._first, self._since = -math.inf, math.nan, 0
         seen = run.history.evaluations if self.monitor == "score" else run.history.records
         for record in seen:

@@ -82,7 +82,10 @@ class Classifier(ClassifierMixin, Neural):
 
     def predict_log_proba(self, X: Any) -> Array:
         """(n, K) the logarithms of `predict_proba`"""
-        return np.log(self.predict_proba(X))
+        p, scores = self.predict_proba(X), self._answers(X, "scores").astype(np.float64)
+        scores -= scores.max(axis=1, keepdims=True)
+        exact = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return np.where(p > 1e-30, np.log(np.maximum(p, 1e-30)), exact)  # finite where p underflows
 
     def _score(self, inputs: Any, targets: Array, weights: Array | None) -> float:
         return float(accuracy_score(targets, self._answers_of(inputs, "predict"), sample_weight=weights))
@@ -123,9 +126,9 @@ class Regressor(RegressorMixin, Neural):
         return self.n_outputs_
 
     def predict(self, X: Any) -> Array:
-        """(n,), or (n, K) where it was trained on K numbers an item; of the type `dtype`"""
+        """(n,), or (n, K) where it was trained on K numbers an item; float64, as a number far from 0 may need"""
         y = self._answers(X, "predict")
-        y = (y * self.y_scale_ + self.y_mean_).astype(self.dtype)
+        y = y.astype(np.float64) * self.y_scale_ + self.y_mean_
         return np.asarray(y[:, 0] if self._flat else y)
 
     def _score(self, inputs: Any, targets: Array, weights: Array | None) -> float:

@@ -28,13 +28,17 @@ ARRAYS = ("classes_", "feature_names_in_", "y_mean_", "y_scale_")
 
 def save(estimator: "Neural", path: Path | str) -> None:
     """Raises TypeError where a parameter is nothing that JSON can say."""
-    parameters = {name: value for name, value in estimator.get_params().items() if name not in LEFT_OUT}
+    parameters = {name: _plain(name, value) for name, value in estimator.get_params().items() if name not in LEFT_OUT}
+    if estimator._body().config() != estimator.network_.body.config():
+        raise ValueError("save: parameters of the layers were changed after fit; fit again, or set them back")
     arrays = {name: getattr(estimator, name) for name in ARRAYS if hasattr(estimator, name)}
     described = {
         "class": type(estimator).__name__,
         "parameters": parameters,
         "fitted": {name: getattr(estimator, name) for name in FITTED if hasattr(estimator, name)},
-        "arrays": {name: {"dtype": array.dtype.str, "values": array.tolist()} for name, array in arrays.items()},
+        "arrays": {
+            name: {"dtype": array.dtype.str, "values": _plain(name, array.tolist())} for name, array in arrays.items()
+        },
         "dtype": str(estimator.network_.dtype),
     }
     save_model(estimator.network_, path, estimator=described)
@@ -50,7 +54,7 @@ def load(estimator: "Neural", path: Path | str, mapped: bool) -> None:
         raise FormatError(f"{path}: is of a {described.get('class')}, expected a {type(estimator).__name__}")
     try:
         given = described["parameters"].items()
-        estimator.set_params(**{name: tuple(value) if isinstance(value, list) else value for name, value in given})
+        estimator.set_params(**{name: _as_given(value) for name, value in given})
         for name, value in described["fitted"].items():
             if name not in FITTED:
                 raise ValueError(f"fitted: {name!r} is nothing that is fitted")
@@ -73,6 +77,26 @@ def load(estimator: "Neural", path: Path | str, mapped: bool) -> None:
     else:
         fill(network, tensors, path)
     estimator.network_ = network
+
+
+def _plain(name: str, value: Any) -> Any:
+    """As JSON can say it: NumPy's numbers as Python's, a dict, whose keys may be numbers, as pairs."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return {"pairs": [[_plain(name, key), _plain(name, item)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_plain(name, item) for item in value]
+    if value is not None and not isinstance(value, str | int | float):
+        raise TypeError(f"save: {name}: expected numbers and texts, which a model file can hold; got {value!r}")
+    return value
+
+
+def _as_given(value: Any) -> Any:
+    """The other way round; lists come back as tuples."""
+    if isinstance(value, dict):
+        return {_as_given(key): _as_given(item) for key, item in value["pairs"]}
+    return tuple(map(_as_given, value)) if isinstance(value, list) else value
 
 
 def _array(entry: dict[str, Any]) -> Any:

@@ -63,9 +63,9 @@ class Neural(BaseEstimator):
     warm_start: `fit` goes on from the weights of the `fit` before
     dropout: share of hidden units dropped in training, 0 with "lbfgs"
     dtype: "float32" or "float64", for "lbfgs" with a tol below about 1e-5
-    threads: of one training; searches over several processes have one each
+    threads: of one training; in a search over several processes leave it at 1
     verbose: print a line an epoch
-    callbacks: told of every epoch, see `pyneural.callbacks`; None for none
+    callbacks: told of every epoch (of every iteration of "lbfgs"), see `pyneural.callbacks`; None for none
 
     Attributes after `fit`: network_ (the pyneural `Network`), loss_ and best_loss_ (of the last and the best epoch),
     loss_curve_ (a list: the mean loss of each epoch), n_iter_ (epochs), history_, optimizer_, n_features_in_,
@@ -139,17 +139,27 @@ class Neural(BaseEstimator):
                 sample_weight, np.empty((len(inputs), 1)), dtype=np.float64, ensure_non_negative=True
             )
         targets, weights = self._read_targets(y, sample_weight, first=not goes_on)
+        if weights is not None and not (np.isfinite(weights).all() and weights.min() >= 0):
+            raise ValueError("class_weight: expected finite numbers from 0")
         if weights is not None and not weights.any():
             raise ValueError("sample_weight: all weights are zero, expected at least one above 0")
+        if goes_on and self._body().config() != self.network_.body.config():
+            raise ValueError(
+                f"{'partial_fit' if partial else 'warm_start'}: expected the layers of the fit before, but their "
+                "parameters were changed"
+            )
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         if not goes_on:
-            self.network_ = Network(self._body(), self._loss()).allocate(seed, dtype=self.dtype)
-        if not goes_on or not partial:
+            self.network_: Network = Network(self._body(), self._loss()).allocate(seed, dtype=self.dtype)
             self.loss_curve_: list[float] = []
             self.n_iter_ = 0
         if not goes_on or not partial or not hasattr(self, "optimizer_"):
             self.optimizer_ = self._optimiser()
+        if partial:
+            seed += self.n_iter_  # other batches each time
+        for name in ("validation_scores_", "best_validation_score_"):
+            self.__dict__.pop(name, None)
         chosen = np.arange(len(inputs)) if weights is None else np.flatnonzero(weights)
         evaluate = None
         if self.early_stopping and not partial:
@@ -190,18 +200,17 @@ class Neural(BaseEstimator):
             self.validation_scores_ = [score for _, score in history.scores]
             self.best_validation_score_ = history.best_score
         if stopping and not history.stopped_early:
-            warnings.warn(
-                f"max_iter: {epochs} epochs are over, and training was still getting better", ConvergenceWarning, 4
-            )
+            warnings.warn(f"max_iter: {epochs} epochs are over before training has converged", ConvergenceWarning, 4)
 
     def _minimise(self, batches: Batches) -> None:
         """All data at once, by SciPy."""
         (batch,) = batches.epoch(0)
-        losses, iterations, message = minimise(
-            self.network_, batch, alpha=self.alpha, iterations=self.max_iter, tolerance=self.tol
+        callbacks = [*([print_record] if self.verbose else []), *(self.callbacks or ())]
+        self.history_, message = minimise(
+            self.network_, batch, alpha=self.alpha, iterations=self.max_iter, tolerance=self.tol, callbacks=callbacks
         )
-        self.loss_curve_ += losses
-        self.n_iter_ += iterations
+        self.loss_curve_ += self.history_.losses
+        self.n_iter_ += self.history_.position.epoch
         if message:
             warnings.warn(f"lbfgs: ended before it had converged: {message}", ConvergenceWarning, 4)
 
@@ -221,12 +230,23 @@ class Neural(BaseEstimator):
 
     def _held_out(self, chosen: Array, targets: Any, rng: np.random.RandomState) -> tuple[Array, Array]:
         """(numbers of the items to train on, numbers of those held out)"""
-        train, held_out = train_test_split(
-            chosen,
-            test_size=self.validation_fraction,
-            random_state=rng,
-            stratify=targets[chosen] if self._stratified else None,
-        )
+        try:
+            train, held_out = train_test_split(
+                chosen,
+                test_size=self.validation_fraction,
+                random_state=rng,
+                stratify=targets[chosen] if self._stratified else None,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping: validation_fraction {self.validation_fraction} of {len(chosen)} items can't be held "
+                f"out: {error}"
+            ) from error
+        if len(held_out) < 2:
+            raise ValueError(
+                f"early_stopping: expected to hold out two items at least, validation_fraction "
+                f"{self.validation_fraction} of {len(chosen)} are {len(held_out)}"
+            )
         return train, held_out
 
     def _part(self, column: Any, chosen: Array) -> Any:
@@ -285,6 +305,8 @@ class Neural(BaseEstimator):
         among("dtype", self.dtype, ("float32", "float64"))
         if self.batch_size != "auto":
             at_least("batch_size", self.batch_size, 1)
+        if self.callbacks is not None and not isinstance(self.callbacks, list | tuple):
+            raise TypeError(f"callbacks: expected a list of them, got {type(self.callbacks).__name__}")
         for name in ("max_iter", "n_iter_no_change", "threads"):
             at_least(name, getattr(self, name), 1)
         for name in ("alpha", "learning_rate_init", "tol"):

@@ -5,6 +5,7 @@ x (n, D) → [Dense(H_i), activation, Dropout] … → Dense(K) → Softmax or S
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,23 @@ class Tables(Neural):
     activation: str = "relu"
 
     def _read(self, X: Any, reset: bool) -> NDArray[Any]:
-        return np.ascontiguousarray(validate_data(self, X, dtype=(np.float64, np.float32), reset=reset), self.dtype)
+        table = validate_data(self, X, dtype=(np.float64, np.float32), reset=reset)
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(table, self.dtype)
+        if rows.dtype != table.dtype and not np.isfinite(rows).all():
+            raise ValueError(f"X: has numbers beyond the range of {self.dtype}")
+        return rows
 
     def _body(self) -> Layer:
         among("activation", self.activation, ACTIVATIONS)
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, int) else list(sizes)
-        if any(size < 1 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes: expected numbers from 1, got {self.hidden_layer_sizes!r}")
+        sizes: Any = self.hidden_layer_sizes
+        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+        if any(not isinstance(size, Integral) or size < 1 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes: expected whole numbers from 1, got {self.hidden_layer_sizes!r}")
         layers: list[Layer] = []
         width = self.n_features_in_
         for size in sizes:
+            size = int(size)
             layers.append(Dense(width, size, ACTIVATIONS[self.activation]))
             if self._dropout():
                 layers.append(Dropout(self._dropout()))

@@ -1,7 +1,8 @@
 """The estimator that tags sequences."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,12 +14,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from pyneural.estimators.matrices import MatrixTagger, Tagged, is_of_matrices
-from pyneural.estimators.neural import print_record
+from pyneural.estimators.neural import among, at_least, print_record, real
 from pyneural.estimators.series import read_series
+from pyneural.network import PRECISIONS
 from pyneural.packing import Ragged
 from pyneural.progress import History
+from pyneural.sgd import Adam
 from pyneural.tagging import Corpus, Options, Tagger, recognise, score, train
 from pyneural.tagging.corpus import Sentence
+from pyneural.tagging.model import CELLS, CHARS
 from pyneural.tagging.vectors import read_each
 
 
@@ -91,10 +95,17 @@ class SequenceTagger(BaseEstimator):
         kept."""
         if (X_dev is None) is not (y_dev is None):
             raise ValueError("X_dev, y_dev: expected both or neither")
+        goes_on = self.warm_start and hasattr(self, "tagger_")
+        self._check_parameters(goes_on)
+        X, y = _listed("X", X), _listed("y", y)
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
-        goes_on = self.warm_start and hasattr(self, "tagger_")
         if X_dev is None and self.early_stopping:
+            if not 2 <= round(self.validation_fraction * len(X)) < len(X):
+                raise ValueError(
+                    f"early_stopping: expected to hold out two sequences at least, and to keep some; "
+                    f"validation_fraction is {self.validation_fraction} of {len(X)}"
+                )
             parts = train_test_split(np.arange(len(X)), test_size=self.validation_fraction, random_state=rng)
             (X, X_dev), (y, y_dev) = ([[column[i] for i in part] for part in parts] for column in (X, y))
         corpus = self._corpus(X, y, goes_on)
@@ -103,33 +114,35 @@ class SequenceTagger(BaseEstimator):
             self.loss_curve_: list[float] = []
             self.n_iter_ = 0
         dev = None if X_dev is None else self._corpus(X_dev, y_dev, True)
-        return self._train(corpus, dev, seed, self.max_iter)
+        return self._train(corpus, dev, seed, epochs=self.max_iter, averaging=self.averaging)
 
     def partial_fit(self, X: Any, y: Any) -> Self:
-        """One epoch of training on X and y, going on from where training stands. Tags and words are those of the first
-        call."""
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        """One epoch of training on X and y, at a rate that does not fall and without averaging, going on from where
+        training stands. Tags and words are those of the first call."""
         first = not hasattr(self, "tagger_")
-        corpus = self._corpus(X, y, not first)
+        self._check_parameters(not first)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        corpus = self._corpus(_listed("X", X), _listed("y", y), not first)
         if first:
             self._start(corpus, seed)
             self.loss_curve_, self.n_iter_ = [], 0
-        return self._train(corpus, None, seed + self.n_iter_, 1)
+        if not hasattr(self, "optimizer_"):
+            self.optimizer_ = Adam(self.learning_rate_init, clip_norm=5.0, l2=self.alpha)
+        return self._train(corpus, None, seed + self.n_iter_, epochs=1, averaging=0.0, optimiser=self.optimizer_)
 
-    def _train(self, corpus: Any, dev: Any, seed: int, epochs: int) -> Self:
+    def _train(self, corpus: Any, dev: Any, seed: int, **given: Any) -> Self:
         history: History = train(
             self.tagger_,
             corpus,
             dev,
-            epochs=epochs,
             batch_size=self.batch_size,
             rate=self.learning_rate_init,
             l2=self.alpha,
             patience=self.n_iter_no_change,
-            averaging=self.averaging,
             seed=seed,
             threads=self.threads,
             callbacks=[*([print_record] if self.verbose else []), *(self.callbacks or ())],
+            **given,
         )
         self.history_ = history
         self.loss_curve_ += history.losses
@@ -137,8 +150,8 @@ class SequenceTagger(BaseEstimator):
         self.validation_scores_ = [score for _, score in history.scores]
         return self
 
-    def _start(self, corpus: Any, seed: int) -> None:
-        options = Options(
+    def _options(self) -> Options:
+        return Options(
             cell=self.cell,
             hidden=self.hidden_size,
             layers=self.num_layers,
@@ -147,6 +160,33 @@ class SequenceTagger(BaseEstimator):
             dropout=self.dropout,
             word_dropout=self.word_dropout,
         )
+
+    def _check_parameters(self, goes_on: bool) -> None:
+        for name, known in (
+            ("cell", CELLS),
+            ("loss", ("crf", "softmax")),
+            ("chars", CHARS),
+            ("precision", PRECISIONS),
+        ):
+            among(name, getattr(self, name), known)
+        for name in ("hidden_size", "num_layers", "batch_size", "max_iter", "n_iter_no_change", "threads"):
+            at_least(name, getattr(self, name), 1)
+        for name in ("alpha", "learning_rate_init", "averaging"):
+            real(name, getattr(self, name), 0, math.inf)
+        for name in ("dropout", "word_dropout", "validation_fraction"):
+            real(name, getattr(self, name), 0, 1)
+        if self.callbacks is not None and not isinstance(self.callbacks, list | tuple):
+            raise TypeError(f"callbacks: expected a list of them, got {type(self.callbacks).__name__}")
+        if goes_on:
+            built, now = self.tagger_.options, self._options()
+            if replace(now, word_dim=built.word_dim, tune=built.tune) != built:
+                raise ValueError(
+                    "warm_start, partial_fit: expected the layers of the fit before, their parameters changed"
+                )
+
+    def _start(self, corpus: Any, seed: int) -> None:
+        self.__dict__.pop("optimizer_", None)
+        options = self._options()
         if isinstance(corpus, Tagged):
             self.n_features_in_ = corpus.x.values.shape[1]
             self.tagger_: Tagger | MatrixTagger = MatrixTagger.for_corpus(
@@ -181,7 +221,10 @@ class SequenceTagger(BaseEstimator):
         """X as lists of words, or as a column of series."""
         if isinstance(X, str) or (not hasattr(X, "__array__") and any(isinstance(item, str) for item in X)):
             raise ValueError("X: expected a list of sentences, each a list of words; got a text, or a list of texts")
-        of_words = _of_words(X)
+        if known and not any(len(sequence) for sequence in X):  # nothing, of what it was fitted to
+            of_words = isinstance(self.tagger_, Tagger)
+        else:
+            of_words = _of_words(X)
         if known and of_words is not isinstance(self.tagger_, Tagger):
             raise ValueError(f"X: expected {'features' if of_words else 'words'}, as it was fitted to")
         if not of_words:
@@ -193,6 +236,9 @@ class SequenceTagger(BaseEstimator):
     def predict(self, X: Any) -> list[list[str]]:
         """The tags of each sequence."""
         check_is_fitted(self, "tagger_")
+        X = _listed("X", X)
+        if not len(X):
+            return []
         answer: list[list[str]] = self.tagger_.tag(self._read(X, True))  # type: ignore[arg-type]
         return answer
 
@@ -205,6 +251,9 @@ class SequenceTagger(BaseEstimator):
         the sequence. Of tags in IOB1, "B-" is that an entity begins and "I-" that one goes on, as in IOB2."""
         check_is_fitted(self, "tagger_")
         of_class = np.searchsorted(self.classes_, [self._outer(label) for label in self.tagger_.labels])
+        X = _listed("X", X)
+        if not len(X):
+            return []
         told = np.eye(len(self.classes_), dtype=np.float32)[of_class]
         return [p @ told for p in self.tagger_.marginals(self._read(X, True))]  # type: ignore[arg-type]
 
@@ -256,6 +305,15 @@ class SequenceTagger(BaseEstimator):
         if isinstance(self.tagger_, MatrixTagger) or self.tagger_.scheme in (None, "IOBES"):
             return label
         return {"S": "B", "E": "I"}.get(label[:1], label[:1]) + label[1:]
+
+
+def _listed(name: str, given: Any) -> Any:
+    """Once through what may be read but once; sequences by their place, whatever index a data frame's column has."""
+    if given is None or isinstance(given, str | np.ndarray):
+        return given
+    if not hasattr(given, "__iter__"):
+        raise TypeError(f"{name}: expected a list of sequences, got {type(given).__name__}")
+    return list(given)
 
 
 def _of_words(X: Any) -> bool:

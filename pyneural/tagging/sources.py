@@ -30,7 +30,7 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 NO_WORD = re.compile(r"#|\d+-\d+\t|\d+\.\d+\t")  # of CoNLL-U: comments, ranges of a contraction, empty nodes
 WORDS = ("tokens", "words", "token", "word", "form")
 TAGS = ("ner_tags", "tags", "ner", "tag", "labels", "label", "upos", "pos_tags", "pos")
-SENTENCES = ("sentence_id", "sent_id", "sentence")
+SENTENCES = ("sentence_id", "sent_id", "sentence", "sentence #")
 Column = str | int | None
 
 
@@ -110,9 +110,10 @@ def _read_json_lines(name: str, word_column: Column, tag_column: Column, feature
         if not isinstance(row, dict):
             raise CorpusError(f"{name}:{number}: expected a JSON object, got {str(row)[:40]!r}")
         rows.append(row)
-    if rows and isinstance(rows[0].get("text"), str) and word_column is None:
-        if features:
-            raise CorpusError(f"{name}: texts with spans have no further columns, got {list(features)}")
+    tokens = word_column is not None or any(name in row for row in rows[:1] for name in WORDS)
+    if rows and isinstance(rows[0].get("text"), str) and not tokens:
+        if features or tag_column is not None:
+            raise CorpusError(f"{name}: texts with spans have no columns, got {[tag_column, *features]}")
         return of_spans(rows, name)
     return corpus_of(rows, word_column, tag_column, features, name=name)
 
@@ -128,7 +129,8 @@ def of_spans(rows: Iterable[dict[str, Any]], name: str = "data") -> Corpus:
     documents, moved, lost = [], 0, 0
     for number, row in enumerate(rows, 1):
         where = f"{name}:{number}"
-        text, spans = row.get("text"), row.get("spans", row.get("entities", row.get("label")))
+        text, spans = row.get("text"), row.get("spans", row.get("entities", row.get("label", "")))
+        spans = [] if spans is None else spans
         if not isinstance(text, str) or not isinstance(spans, list):
             raise CorpusError(f"{where}: expected a text and its spans, got the fields {', '.join(map(str, row))}")
         places = sorted(_place(where, span, len(text)) for span in spans)
@@ -148,7 +150,7 @@ def of_spans(rows: Iterable[dict[str, Any]], name: str = "data") -> Corpus:
     if moved:
         logger.warning("%s: %d spans begin or end within a word: they are taken as those of whole words", name, moved)
     if lost:
-        logger.warning("%s: %d spans share a word with the one before, and are left out", name, lost)
+        logger.warning("%s: %d spans have no word of their own, and are left out", name, lost)
     return Corpus(found, name, documents)
 
 
@@ -210,6 +212,8 @@ def corpus_of(
     Columns that are not named are whichever of WORDS, TAGS and SENTENCES is there. Tags that are numbers are those that
     the data set has names for.
     """
+    if hasattr(data, "column_names") and not hasattr(data, "features"):
+        raise CorpusError(f"{name}: expected one part of a data set, got all of {', '.join(data)}")
     if hasattr(data, "column_names"):  # a data set
         columns, names = list(data.column_names), _tag_names(data)
         rows: Any = data
@@ -248,7 +252,8 @@ def corpus_of(
 
 def _column(name: str, what: str, column: Column, columns: Sequence[str], usual: Sequence[str]) -> str:
     if column is None:
-        column = next((known for known in usual if known in columns), None)
+        folded = {name.casefold(): name for name in columns}
+        column = next((folded[known] for known in usual if known in folded), None)
         if column is None:
             raise CorpusError(
                 f"{name}: none of the columns {', '.join(columns)} is that of the {what}s: name it as {what}_column"
@@ -259,16 +264,21 @@ def _column(name: str, what: str, column: Column, columns: Sequence[str], usual:
 
 
 def _rows_of_frame(name: str, frame: Any, chosen: Sequence[str], sentence_column: str | None) -> Iterator[Any]:
-    if len(frame) and not isinstance(frame[chosen[0]].iloc[0], str):
+    if len(frame) and hasattr(frame[chosen[0]].iloc[0], "__iter__") and not isinstance(frame[chosen[0]].iloc[0], str):
         return (dict(zip(chosen, row, strict=True)) for row in zip(*(frame[column] for column in chosen), strict=True))
     sentence = _column(name, "sentence", sentence_column, [str(column) for column in frame.columns], SENTENCES)
     numbers = frame[sentence].ffill()  # some tables name a sentence only in its first row
     runs = (numbers != numbers.shift()).cumsum()
+    if runs.nunique() != numbers.nunique():
+        raise CorpusError(f"{name}: the words of a sentence must stand together: sort the frame by {sentence!r}")
     return ({column: part[column].tolist() for column in chosen} for _, part in frame.groupby(runs, sort=False))
 
 
 def _texts(where: str, values: Sequence[Any], names: Sequence[str] | None) -> list[str]:
     if names is not None:
+        odd = next((value for value in values if not 0 <= value < len(names)), None)
+        if odd is not None:
+            raise CorpusError(f"{where}: expected numbers of tags from 0 to {len(names) - 1}, got {odd}")
         return [names[value] for value in values]
     for value in values:
         if not isinstance(value, str) or not value:

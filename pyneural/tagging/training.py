@@ -9,7 +9,7 @@ from pyneural.network import Network
 from pyneural.parallel import Threads
 from pyneural.progress import Evaluation, History, Progress
 from pyneural.schedules import InverseTime
-from pyneural.sgd import Adam
+from pyneural.sgd import Adam, Optimiser
 from pyneural.tagging.scores import Scores
 from pyneural.training import fit
 
@@ -39,6 +39,7 @@ def train(
     averaging: float = 1.0,
     seed: int = 1,
     threads: int = 1,
+    optimiser: Optimiser | None = None,
     report_every: float = 1.0,
     checkpoints: Checkpoints | None = None,
     resume: bool = False,
@@ -48,6 +49,7 @@ def train(
 
     dev: scored after each epoch; the tagger ends with what was best there, and training when `patience` epochs in a row
         were no better
+    optimiser: one that was at work before, in place of a new Adam
     averaging: epochs that the running average of the weights goes back, which is the model; 0 for the last weights
 
     The rest as in `fit`. The defaults were found on development sets: docs/accuracy.md.
@@ -56,7 +58,7 @@ def train(
     return fit(
         tagger.network,
         tagger.batches(corpus, batch_size, seed=seed),
-        Adam(InverseTime(rate, decay=0.05), clip_norm=5.0, l2=l2),
+        optimiser or Adam(InverseTime(rate, decay=0.05), clip_norm=5.0, l2=l2),
         epochs,
         report_every=report_every,
         evaluate=None if evaluated is None else lambda _: evaluated().main,

@@ -241,3 +241,9 @@ def test_records_are_told_in_words():
     assert isinstance(record, Progress)
     assert record.items_per_second == pytest.approx(1 / record.seconds_per_item)
     assert str(Evaluation(1.0, 2.0, True)).endswith("(best so far)")
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping(), Checkpoint("nowhere.safetensors")])
+def test_scores_where_nothing_is_evaluated(callback):
+    with pytest.raises(ValueError, match="monitor: 'score' is of evaluations, of which there are none"):
+        fit(network(), batches(), Sgd(0.1), 1, callbacks=[callback])

@@ -62,6 +62,7 @@ ESTIMATORS = [
 
 
 WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
+SUBSETS = ("check_methods_subset_invariance", "check_methods_sample_order_invariance")
 OF_BATCHES = (
     "what is drawn into a batch depends on how many rows there are, so rows that come twice are not trained on just as "
     "rows of weight 2 are; on all data at once (lbfgs) they are, which is checked"
@@ -70,7 +71,10 @@ ENDS_EARLY = (
     "it ends where the gradient is small, not where it is 0, and two ways there part by how sums are rounded; in "
     "float64, with a small tol and no hidden layers, they end at one point, which is checked"
 )
-SINGLE = "predictions are of the type of the network, float32; with dtype float64 they are float64, which is checked"
+SINGLE = (
+    "what is asked for in parts may differ by the rounding of float32, in which networks compute, though regressors "
+    "give float64, as numbers far from 0 need it; with dtype float64 it is checked"
+)
 
 
 def expected_to_fail(estimator):
@@ -78,7 +82,7 @@ def expected_to_fail(estimator):
     if estimator.dtype == "float64":
         return {}
     expected = {WEIGHTS: ENDS_EARLY if estimator.solver == "lbfgs" else OF_BATCHES}
-    return expected | ({"check_regressor_multioutput": SINGLE} if isinstance(estimator, RegressorMixin) else {})
+    return expected | (dict.fromkeys(SUBSETS, SINGLE) if isinstance(estimator, RegressorMixin) else {})
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_to_fail)

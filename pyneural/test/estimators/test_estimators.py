@@ -169,7 +169,7 @@ def test_several_outputs():
         ({"dropout": 1.0}, "dropout: expected a number from 0 and below 1, got 1.0"),
         ({"alpha": -1}, "alpha: expected a number from 0"),
         ({"activation": "gelu"}, "activation: expected one of 'relu', 'tanh', 'logistic', 'identity'; got 'gelu'"),
-        ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes: expected numbers from 1"),
+        ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes: expected whole numbers from 1"),
         ({"dtype": "int8"}, "dtype: expected one of"),
         (
             {"solver": "lbfgs", "early_stopping": True},
@@ -346,3 +346,137 @@ def test_a_fitted_estimator_can_be_copied(copied):
     tagger = SequenceTagger(max_iter=1, **QUICK).fit(words, tags)
     assert copied(tagger).predict(words) == tagger.predict(words)
     assert not hasattr(clone(tagger), "tagger_")
+
+
+# ---- what a user may do
+
+
+def test_numbers_far_from_zero():
+    y = 1e9 + IRIS[1].astype(float)
+    model = NeuralRegressor(max_iter=300, random_state=0).fit(X, y)
+    assert model.predict(X).dtype == np.float64
+    assert model.score(X, y) > 0.9
+
+
+def test_batches_of_partial_fit_are_others_each_time():
+    model = NeuralRegressor(batch_size=10, random_state=1).partial_fit(X, X[:, 0])
+    first, second = [], []
+    for rows in (first, second):
+        model.network_.loss_and_gradient = lambda batch, rows=rows: (
+            rows.append(batch.targets.rows.tobytes()),
+            type(model.network_).loss_and_gradient(model.network_, batch),
+        )[1]
+        model.partial_fit(X, X[:, 0])
+    assert first != second
+    assert sorted(map(len, first)) == sorted(map(len, second))
+
+
+def test_layers_are_not_changed_behind_one_s_back(tmp_path):
+    model = NeuralClassifier(warm_start=True, max_iter=2).fit(X, Y)
+    model.set_params(hidden_layer_sizes=(7,))
+    with pytest.raises(ValueError, match="warm_start: expected the layers of the fit before"):
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match="save: parameters of the layers were changed after fit"):
+        model.save(tmp_path / "model.safetensors")
+    words, tags = sentences(8)
+    tagger = SequenceTagger(warm_start=True, max_iter=1, **QUICK).fit(words, tags).set_params(hidden_size=9)
+    with pytest.raises(ValueError, match="warm_start, partial_fit: expected the layers of the fit before"):
+        tagger.fit(words, tags)
+    tagger.set_params(warm_start=False).fit(words, tags)
+
+
+@pytest.mark.parametrize("model", [NeuralRegressor(early_stopping=True), NeuralClassifier(early_stopping=True)])
+def test_too_few_to_hold_out(model):
+    with pytest.raises(ValueError, match=r"early_stopping: .*validation_fraction 0\.1 of 5"):
+        model.fit(X[::30], IRIS[1][::30])
+
+
+def test_lbfgs_tells_of_itself(capsys):
+    heard = []
+    model = NeuralClassifier(solver="lbfgs", max_iter=20, verbose=True, callbacks=[heard.append]).fit(X, Y)
+    assert heard == model.history_.records
+    assert [record.epoch for record in heard] == list(range(1, model.n_iter_ + 1))
+    assert len(capsys.readouterr().out.splitlines()) == model.n_iter_
+    stopped = NeuralClassifier(solver="lbfgs", callbacks=[lambda record: record.step == 3]).fit(X, Y)
+    assert stopped.n_iter_ == 3
+
+
+def test_nothing_is_left_of_a_fit_before():
+    model = NeuralClassifier(early_stopping=True, max_iter=3).fit(X, Y)
+    assert len(model.validation_scores_) == 3
+    assert not hasattr(model.set_params(early_stopping=False).fit(X, Y), "validation_scores_")
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan"), float("inf")])
+def test_weights_of_classes_are_numbers_from_0(weight):
+    with pytest.raises(ValueError, match="class_weight: expected finite numbers from 0"):
+        NeuralClassifier(class_weight={"setosa": weight, "versi": 1, "virginica": 1}).fit(X, Y)
+
+
+def test_numbers_beyond_float32():
+    model = NeuralClassifier(max_iter=1).fit(X, Y)
+    with pytest.raises(ValueError, match="X: has numbers beyond the range of float32"):
+        model.predict(X * 1e39)
+
+
+def test_logarithms_of_probabilities_are_finite():
+    model = NeuralClassifier(max_iter=20, random_state=1).fit(X, Y)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X), atol=1e-6)
+    assert np.isfinite(model.predict_log_proba(1e4 * X)).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"hidden_layer_sizes": (5.5,)}, ValueError, "hidden_layer_sizes: expected whole numbers from 1"),
+        ({"callbacks": EarlyStopping("loss")}, TypeError, "callbacks: expected a list of them, got EarlyStopping"),
+        ({"callbacks": [EarlyStopping()]}, ValueError, "monitor: 'score' is of evaluations, of which there are none"),
+    ],
+)
+def test_more_wrong_parameters(wrong, error, message):
+    with pytest.raises(error, match=message):
+        NeuralClassifier(**wrong).fit(X, Y)
+
+
+def test_numbers_of_numpy_are_numbers():
+    model = NeuralClassifier(hidden_layer_sizes=np.int64(5), max_iter=np.int32(2), alpha=np.float32(1e-3))
+    assert model.fit(X, Y).network_.body.layers[0].dim_out == 5
+
+
+def test_nothing_to_tag():
+    words, tags = sentences(8)
+    tagger = SequenceTagger(max_iter=1, **QUICK).fit(words, tags)
+    assert tagger.predict([]) == tagger.predict_proba([]) == []
+    assert tagger.predict([[], []]) == [[], []]
+    x, y = series(8)
+    steps = SequenceTagger(max_iter=1, **QUICK).fit(x, [["a"] * len(rows) for rows in x])
+    assert steps.predict([np.zeros((0, 2))]) == [[]]
+    assert len(y) == 8
+
+
+def test_sentences_from_anywhere():
+    pandas = pytest.importorskip("pandas")
+    words, tags = sentences(30)
+    given = {"max_iter": 2, "early_stopping": True, "validation_fraction": 0.2, **QUICK}
+    expected = SequenceTagger(**given).fit(words, tags).predict(words)
+    index = range(100, 130)
+    columns = pandas.Series(words, index=index), pandas.Series(tags, index=index)
+    assert SequenceTagger(**given).fit(*columns).predict(columns[0]) == expected
+    assert SequenceTagger(**given).fit(iter(words), iter(tags)).predict(iter(words)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"threads": 0}, "threads: expected a whole number from 1"),
+        ({"max_iter": 3.5}, "max_iter: expected a whole number"),
+        ({"batch_size": "auto"}, "batch_size: expected a whole number"),
+        ({"hidden_size": 0}, "hidden_size: expected"),
+        ({"validation_fraction": 3.0}, "validation_fraction: expected a number from 0 and below 1"),
+        ({"cell": "qrnn"}, "cell: expected one of"),
+        ({"early_stopping": True}, "early_stopping: expected to hold out two"),
+    ],
+)
+def test_wrong_parameters_of_a_tagger(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceTagger(**wrong).fit(*sentences(8))

@@ -97,3 +97,16 @@ def test_what_is_not_fitted(tmp_path):
     for model in (NeuralClassifier(), SequenceTagger()):
         with pytest.raises(NotFittedError):
             model.save(tmp_path / "nothing")
+
+
+def test_parameters_that_json_has_no_words_for(tmp_path):
+    labels = np.unique(Y, return_inverse=True)[1]
+    model = NeuralClassifier(
+        class_weight={0: 1.0, np.int64(1): 2.0, 2: np.float32(1)}, alpha=np.float32(1e-3), max_iter=2
+    )
+    model.fit(X, labels).save(tmp_path / "model.safetensors")
+    again = NeuralClassifier.load(tmp_path / "model.safetensors")
+    assert again.class_weight == {0: 1.0, 1: 2.0, 2: 1.0}
+    again.fit(X, labels)
+    with pytest.raises(TypeError, match="save: learning_rate_init: expected numbers and texts"):
+        model.set_params(learning_rate_init=1j).save(tmp_path / "model.safetensors")

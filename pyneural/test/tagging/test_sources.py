@@ -109,7 +109,7 @@ def test_spans_within_words(tmp_path, caplog):
     assert corpus.tags[0][-1] == "B-A"
     messages = [record.getMessage() for record in caplog.records]
     assert any("1 spans begin or end within a word" in message for message in messages)
-    assert any("1 spans share a word with the one before, and are left out" in message for message in messages)
+    assert any("1 spans have no word of their own, and are left out" in message for message in messages)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,15 @@ def test_wrong_json(tmp_path, line, message):
     path.write_text(line, encoding="utf-8")
     with pytest.raises(CorpusError, match=message):
         read_corpus(path)
+
+
+def test_texts_beside_tokens_and_without_spans(tmp_path):
+    both = {"text": "Ada sang", "tokens": ["Ada", "sang"], "tags": ["B-PER", "O"]}
+    assert read_corpus(written(tmp_path / "both.jsonl", both)).tags == [["B-PER", "O"]]
+    none = {"text": "Rain fell", "spans": None}
+    assert read_corpus(written(tmp_path / "none.jsonl", none)).tags == [["O", "O"]]
+    with pytest.raises(CorpusError, match=r"texts with spans have no columns, got \['pos'\]"):
+        read_corpus(tmp_path / "none.jsonl", tag_column="pos")
 
 
 # ---- tokens and tags
@@ -173,6 +182,19 @@ def test_a_frame_of_words():
     assert corpus_of(frame).words == corpus.words
     with pytest.raises(CorpusError, match="none of the columns word, tag is that of the sentences"):
         corpus_of(frame[["word", "tag"]])
+
+
+def test_a_frame_whose_sentences_are_scattered():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"Sentence #": [1, 2, 1], "Word": ["Ada", "Rain", "sang"], "Tag": ["B-PER", "O", "O"]})
+    with pytest.raises(
+        CorpusError, match="the words of a sentence must stand together: sort the frame by 'Sentence #'"
+    ):
+        corpus_of(frame)
+    assert corpus_of(frame.sort_values("Sentence #", kind="stable")).words == [["Ada", "sang"], ["Rain"]]
+    frame.loc[0, "Word"] = None
+    with pytest.raises(CorpusError, match="expected words and tags that are texts"):
+        corpus_of(frame.sort_values("Sentence #", kind="stable"))
 
 
 def test_a_frame_of_sentences():
@@ -213,6 +235,18 @@ def test_a_data_set_at_hand(data_set):
     datasets = pytest.importorskip("datasets")
     rows = datasets.load_dataset(str(data_set), split="train")
     assert corpus_of(rows).tags == [["B-PER", "O"]]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_labels_that_have_no_name_and_all_of_a_data_set(data_set):
+    datasets = pytest.importorskip("datasets")
+    with pytest.raises(CorpusError, match="expected one part of a data set, got all of train, validation, test"):
+        corpus_of(datasets.load_dataset(str(data_set)))
+    names = datasets.ClassLabel(names=["O", "B-PER"])
+    kinds = datasets.Features({"tokens": datasets.List(datasets.Value("string")), "tags": datasets.List(names)})
+    rows = datasets.Dataset.from_dict({"tokens": [["Ada", "sang"]], "tags": [[-1, 0]]}, features=kinds)
+    with pytest.raises(CorpusError, match="sentence 0: expected numbers of tags from 0 to 1, got -1"):
+        corpus_of(rows)
 
 
 @pytest.mark.filterwarnings("ignore")
