@@ -110,11 +110,6 @@ def _read_json_lines(name: str, word_column: Column, tag_column: Column, feature
         if not isinstance(row, dict):
             raise CorpusError(f"{name}:{number}: expected a JSON object, got {str(row)[:40]!r}")
         rows.append(row)
-    tokens = word_column is not None or any(name in row for row in rows[:1] for name in WORDS)
-    if rows and isinstance(rows[0].get("text"), str) and not tokens:
-        if features or tag_column is not None:
-            raise CorpusError(f"{name}: texts with spans have no columns, got {[tag_column, *features]}")
-        return of_spans(rows, name)
     return corpus_of(rows, word_column, tag_column, features, name=name)
 
 
@@ -207,7 +202,8 @@ def corpus_of(
     name: str = "data",
 ) -> Corpus:
     """A corpus of a pandas data frame, of a Hugging Face data set, or of a list of dicts. A row is a sentence, its
-    columns lists; or, in a data frame, a row is a word, and `sentence_column` says of which sentence, in runs.
+    columns lists; or a text with spans in it (see `of_spans`), where there are no words but a column "text"; or, in a
+    data frame, a row is a word, and `sentence_column` says of which sentence, in runs.
 
     Columns that are not named are whichever of WORDS, TAGS and SENTENCES is there. Tags that are numbers are those that
     the data set has names for.
@@ -223,6 +219,10 @@ def corpus_of(
     else:
         rows, names = list(data), {}
         columns = list(rows[0]) if rows else []
+    if word_column is None and "text" in columns and not {column.casefold() for column in columns} & set(WORDS):
+        if feature_columns or tag_column is not None:
+            raise CorpusError(f"{name}: texts with spans have no columns, got {[tag_column, *feature_columns]}")
+        return of_spans(data.to_dict("records") if rows is None else rows, name)
     word = _column(name, "word", word_column, columns, WORDS)
     tag = _column(name, "tag", tag_column, columns, TAGS)
     further = [_column(name, "feature", column, columns, ()) for column in feature_columns]

@@ -250,6 +250,14 @@ def test_labels_that_have_no_name_and_all_of_a_data_set(data_set):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_texts_with_spans_of_a_data_set_and_a_frame():
+    datasets, pandas = pytest.importorskip("datasets"), pytest.importorskip("pandas")
+    rows = {"text": ["In Oslo", "Rain"], "spans": [[{"start": 3, "end": 7, "label": "LOC"}], []]}
+    for data in (datasets.Dataset.from_dict(rows), pandas.DataFrame(rows)):
+        assert corpus_of(data).tags == [["O", "B-LOC"], ["O"]]
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_data_set_without_a_part(tmp_path, data_set):
     for part in ("validation", "test"):
         (data_set / part / "0.parquet").unlink()
