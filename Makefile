@@ -35,8 +35,9 @@ $(VENV)/installed-%: $(BIN)/python $(SOURCES)
 demo: $(VENV)/installed
 	$(BIN)/pyneural demo
 
+# In two processes; `pytest` alone is the same in one.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
