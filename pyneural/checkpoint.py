@@ -56,17 +56,23 @@ def load_model(network: Network, path: Path | str, *, mapped: bool = False) -> d
     described = read_metadata(path, metadata, "model")
     _check_config(network, described.get("network"), path)
     if mapped:
-        names = list(_parameters(network))
-        own = {name: tensors[name] for name in names if name in tensors}
-        check_tensors(network, own, path)
-        network.allocate(network.seed, network.dtype, network.precision, values=mapped_values(own, network.dtype, path))
+        tensors = {name: tensors[name] for name in _parameters(network) if name in tensors}
+        check_tensors(network, tensors, path)
+        values = values_for(tensors, network.dtype, path, mapped=True)
+        network.allocate(network.seed, network.dtype, network.precision, values=values)
     else:
         fill(network, tensors, path)
     return described
 
 
-def mapped_values(tensors: dict[str, NDArray[Any]], dtype: Any, path: Path | str) -> Array:
-    """The values of a network whose parameters these are, in memory order, of a mapped file."""
+def values_for(tensors: dict[str, NDArray[Any]], dtype: Any, path: Path | str, *, mapped: bool) -> Array:
+    """A buffer for a network that is still to be made, whose parameters these are, in memory order: no more memory is
+    taken than the file has numbers, whatever its header says of the network.
+
+    mapped: the tensors of a mapped file themselves; else room as large. `fill` comes next either way
+    """
+    if not mapped:
+        return np.empty(sum(tensor.size for tensor in tensors.values()), dtype)
     values = safetensors.joined(tensors.values())
     if values is None or values.dtype != dtype:
         raise FormatError(f"{path}: can't be mapped: its parameters are not one stretch of {np.dtype(dtype)}")
@@ -102,11 +108,18 @@ def _parameters(network: Network) -> dict[str, NDArray[Any]]:
     return {slot.name: slot.parameter.value for slot in network.slots}
 
 
-def fill(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:
-    """Copies the tensors of a file into the values of an allocated network, all or none; `path` is for messages."""
+def fill(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str, *, mapped: bool = False) -> None:
+    """Copies the tensors of a file into the values of an allocated network, all or none; `path` is for messages.
+
+    mapped: they are its values already (see `values_for`), if they are the network's parameters in its order
+    """
     check_tensors(network, tensors, path)
-    for name, value in _parameters(network).items():
-        value[...] = tensors[name]
+    parameters = _parameters(network)
+    if not mapped:
+        for name, value in parameters.items():
+            value[...] = tensors[name]
+    elif list(tensors) != list(parameters):
+        raise FormatError(f"{path}: can't be mapped: its parameters are in another order than in memory")
 
 
 def check_tensors(network: Network, tensors: dict[str, NDArray[Any]], path: Path | str) -> None:

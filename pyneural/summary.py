@@ -4,7 +4,6 @@ A row costs two operations for each number of a matrix that it is multiplied by,
 of an embedding are looked up, which is none; what is done element by element is of lower order and left out.
 """
 
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -85,6 +84,8 @@ def as_text(network: Layer) -> str:
 
 def as_html(network: Layer, title: str) -> str:
     """The same as HTML, for notebooks."""
+    from html import escape  # here, as only notebooks need it
+
     lines = lines_of(network)
 
     def row(cells: tuple[str, ...], depth: int = 0, tag: str = "td") -> str:

@@ -148,8 +148,8 @@ def fit(
 
     run = Run(network, history, epochs, evaluate is not None)
     listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
-    ended = True in [listener.begin(run) for listener in listeners]
     try:
+        ended = True in [listener.begin(run) for listener in listeners]
         for _ in () if ended else _steps(network, batches, optimiser, epochs, reporter, parallel, average):
             if _due(position, per_epoch, report_every):
                 history.records.append(reporter.report())

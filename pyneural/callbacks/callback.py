@@ -32,5 +32,5 @@ class Callback:
         """After each report and each evaluation."""
 
     def end(self, run: Run) -> None:
-        """After the last step, or when training was cut off by an exception; the network has its final values where it
-        was not."""
+        """After the last step, or when an exception cut training off (then also where `begin` was not reached); the
+        network has its final values where it was not."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,7 +11,7 @@ from pyneural.callbacks.callback import Callback, Run
 from pyneural.progress import Evaluation, Progress
 
 
-class _File(Callback):
+class _File(Callback, ABC):
     """A file of records, written from the start of a run on; one that is resumed goes on in it."""
 
     def __init__(self, path: Path | str) -> None:
@@ -38,8 +39,9 @@ class _File(Callback):
     def head(self, file: TextIO) -> None:
         """What stands above the records."""
 
+    @abstractmethod
     def write(self, file: TextIO, record: Progress | Evaluation) -> None:
-        raise NotImplementedError
+        """One record."""
 
 
 class CSVLogger(_File):

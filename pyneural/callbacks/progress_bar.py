@@ -23,10 +23,10 @@ class ProgressBar(Callback):
         self, *, items: str = "items", score: str = "score", digits: int = 4, stream: TextIO | None = None
     ) -> None:
         self.items, self.score, self.digits, self.stream = items, score, digits, stream
+        self._bar: Any = None
 
     def begin(self, run: Run) -> None:
         self._epochs, self._evaluates, self._line, self._score = run.epochs, run.evaluates, "", ""
-        self._bar: Any = None
         stream = self.stream or sys.stderr
         if stream.isatty():
             from tqdm import tqdm  # here, as only a terminal needs it

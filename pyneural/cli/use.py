@@ -19,7 +19,7 @@ from pyneural.tagging.text import chunks_of, marked, words_of
 LINES_AT_ONCE = 1000
 
 
-@click.command(short_help="Score a model on a FILE of CoNLL columns.")
+@click.command(short_help="Score a model on a tagged corpus.")
 @click.argument("folder", metavar="DIR", type=FILE)
 @click.argument("file", type=CORPUS)
 @click.option("--confusion", is_flag=True, help="Also what was taken for what.")

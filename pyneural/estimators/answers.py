@@ -82,7 +82,9 @@ class Classifier(ClassifierMixin, Neural):
 
     def predict_log_proba(self, X: Any) -> Array:
         """(n, K) the logarithms of `predict_proba`"""
-        p, scores = self.predict_proba(X), self._answers(X, "scores").astype(np.float64)
+        scores = self._answers(X, "scores")
+        p = self._loss().probabilities(scores)
+        scores = scores.astype(np.float64)
         scores -= scores.max(axis=1, keepdims=True)
         exact = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
         return np.where(p > 1e-30, np.log(np.maximum(p, 1e-30)), exact)  # finite where p underflows
@@ -109,8 +111,6 @@ class Regressor(RegressorMixin, Neural):
         self._flat = y.ndim == 1
         y = y.reshape(len(y), -1)
         if first:
-            if weights is not None and not weights.any():
-                return y, weights
             self.n_outputs_: int = int(y.shape[1])
             self.y_mean_ = np.average(y, axis=0, weights=weights)
             deviation = np.sqrt(np.average((y - self.y_mean_) ** 2, axis=0, weights=weights))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyneural import safetensors
-from pyneural.checkpoint import check_tensors, fill, mapped_values, read_metadata, save_model
+from pyneural.checkpoint import fill, read_metadata, save_model, values_for
 from pyneural.network import Network
 from pyneural.safetensors import FormatError
 
@@ -64,18 +64,11 @@ def load(estimator: "Neural", path: Path | str, mapped: bool) -> None:
                 raise ValueError(f"arrays: {name!r} is nothing that is fitted")
             setattr(estimator, name, _array(entry))
         dtype = np.dtype(described["dtype"])
-        values = (
-            mapped_values(tensors, dtype, path) if mapped else np.empty(sum(t.size for t in tensors.values()), dtype)
-        )
+        values = values_for(tensors, dtype, path, mapped=mapped)
         network = Network(estimator._body(), estimator._loss()).allocate(dtype=dtype, values=values)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"{path}: is no estimator's model, or a damaged one: {error!r}") from error
-    if mapped:
-        if list(tensors) != [slot.name for slot in network.slots]:
-            raise FormatError(f"{path}: can't be mapped: its parameters are others, or in another order")
-        check_tensors(network, tensors, path)
-    else:
-        fill(network, tensors, path)
+    fill(network, tensors, path, mapped=mapped)
     estimator.network_ = network
 
 

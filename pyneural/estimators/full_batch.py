@@ -79,9 +79,9 @@ def minimise(
             raise StopIteration
 
     listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
-    for listener in listeners:
-        listener.begin(run)
     try:
+        for listener in listeners:
+            listener.begin(run)
         found = minimize(
             evaluated,
             before,

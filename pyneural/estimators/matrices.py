@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pyneural import safetensors
 from pyneural.batches import Batches
-from pyneural.checkpoint import load_model, read_metadata, save_model
+from pyneural.checkpoint import fill, read_metadata, save_model, values_for
 from pyneural.components import Dense, Dropout
 from pyneural.layers import Bidirectional, Sequential
 from pyneural.losses import Crf, Softmax
@@ -22,7 +22,7 @@ from pyneural.neural_layer import Layer
 from pyneural.packing import Ragged
 from pyneural.safetensors import FormatError
 from pyneural.tagging import Options, Scores, recognise, score
-from pyneural.tagging.files import MODEL
+from pyneural.tagging.files import MODEL, damaged
 from pyneural.tagging.model import CELLS
 
 KIND = "matrix_tagger"  # in a model file's header
@@ -51,6 +51,7 @@ class MatrixTagger:
         *,
         seed: int = 1,
         precision: str = "full",
+        values: NDArray[np.floating] | None = None,
     ) -> None:
         self.options, self.dim, self.labels, self.scheme = options, dim, list(labels), scheme
         self._numbers = {label: number for number, label in enumerate(self.labels)}
@@ -62,7 +63,7 @@ class MatrixTagger:
             dim = 2 * options.hidden
         layers += [Dropout(options.dropout, locked=True), Dense(dim, len(self.labels))]
         loss = Crf(len(self.labels)) if options.loss == "crf" else Softmax()
-        self.network = Network(Sequential(*layers), loss).allocate(seed, precision=precision)
+        self.network = Network(Sequential(*layers), loss).allocate(seed, precision=precision, values=values)
 
     @classmethod
     def for_corpus(cls, corpus: Tagged, options: Options, *, seed: int, precision: str) -> "MatrixTagger":
@@ -86,7 +87,8 @@ class MatrixTagger:
 
     @staticmethod
     def _in_parts(x: Ragged, ask: Any) -> list[Any]:
-        return [answer for start in range(0, len(x), BATCH) for answer in ask(list(x)[start : start + BATCH])]
+        series = list(x)
+        return [answer for start in range(0, len(x), BATCH) for answer in ask(series[start : start + BATCH])]
 
     def evaluator(self, corpus: Tagged) -> Callable[[], Scores]:
         """The scores of its tags for a corpus, each time it is called."""
@@ -104,12 +106,13 @@ class MatrixTagger:
     def load(cls, folder: Path | str, *, mapped: bool = False) -> "MatrixTagger":
         """Reads a model from the folder. Raises FormatError."""
         path = Path(folder) / MODEL
-        try:
-            parts = _described(path)[KIND]
-            tagger = cls(Options(**parts["options"]), parts["dim"], parts["labels"], parts["scheme"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path}: is no model of this kind, or a damaged one: {error!r}") from error
-        load_model(tagger.network, path, mapped=mapped)
+        parts: Any = _described(path).get(KIND)
+        tensors, _ = safetensors.read(path, mapped=mapped)
+        values = values_for(tensors, np.float32, path, mapped=mapped)
+        with damaged(path):
+            options = Options(**parts["options"])
+            tagger = cls(options, parts["dim"], parts["labels"], parts["scheme"], values=values)
+        fill(tagger.network, tensors, path, mapped=mapped)
         return tagger
 
 

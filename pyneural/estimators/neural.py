@@ -138,11 +138,12 @@ class Neural(BaseEstimator):
             sample_weight = _check_sample_weight(
                 sample_weight, np.empty((len(inputs), 1)), dtype=np.float64, ensure_non_negative=True
             )
+            _some("sample_weight", sample_weight)
         targets, weights = self._read_targets(y, sample_weight, first=not goes_on)
-        if weights is not None and not (np.isfinite(weights).all() and weights.min() >= 0):
-            raise ValueError("class_weight: expected finite numbers from 0")
-        if weights is not None and not weights.any():
-            raise ValueError("sample_weight: all weights are zero, expected at least one above 0")
+        if weights is not None:
+            if not (np.isfinite(weights).all() and weights.min() >= 0):
+                raise ValueError("class_weight: expected finite numbers from 0")
+            _some("class_weight", weights)
         if goes_on and self._body().config() != self.network_.body.config():
             raise ValueError(
                 f"{'partial_fit' if partial else 'warm_start'}: expected the layers of the fit before, but their "
@@ -320,6 +321,11 @@ class Neural(BaseEstimator):
 def _parts(count: int) -> list[NDArray[np.int64]]:
     numbers = np.arange(count)
     return [numbers[start : start + AT_ONCE] for start in range(0, count, AT_ONCE)]
+
+
+def _some(name: str, weights: Array) -> None:
+    if not weights.any():
+        raise ValueError(f"{name}: all weights are zero, expected at least one above 0")
 
 
 def print_record(record: Any) -> None:

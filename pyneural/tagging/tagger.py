@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyneural.batches import Batches
-from pyneural.checkpoint import check_tensors, fill, mapped_values
+from pyneural.checkpoint import fill, values_for
 from pyneural.components import Embedding
 from pyneural.losses.paths import best_allowed
 from pyneural.packing import Packed, Ragged, unpack
@@ -370,23 +370,14 @@ class Tagger:
             such a tagger can't be trained on
         """
         path, parts, tensors = read_tagger(Path(folder), precision, mapped)
-        if mapped:
-            room = mapped_values(tensors, np.float32, path)
-        else:
-            room = np.empty(sum(tensor.size for tensor in tensors.values()), dtype=np.float32)
+        room = values_for(tensors, np.float32, path, mapped=mapped)
         with damaged(path):
             tagger = cls(parts.options, parts.features, parts.labels, parts.scheme, precision=precision, values=room)
-        names = [slot.name for slot in tagger.network.slots]
-        if unused := tensors.keys() - set(names):
+        if unused := tensors.keys() - {slot.name for slot in tagger.network.slots}:
             raise FormatError(
                 f"{path}: is not a tagger's model, or a damaged one: no use for {', '.join(sorted(unused))}"
             )
-        if mapped and list(tensors) != names:
-            raise FormatError(f"{path}: can't be mapped: its parameters are in another order than in memory")
-        if mapped:
-            check_tensors(tagger.network, tensors, path)
-        else:
-            fill(tagger.network, tensors, path)
+        fill(tagger.network, tensors, path, mapped=mapped)
         tagger.sources = parts.sources
         if vectors != "recorded":
             tagger.know(vectors)

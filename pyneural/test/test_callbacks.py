@@ -72,6 +72,13 @@ def test_the_end_is_told_when_training_is_cut_off():
     assert heard.told[-1] == ("end", 1)
 
 
+def test_the_end_is_told_when_another_can_t_begin():
+    heard = Heard()
+    with pytest.raises(ValueError, match="monitor: 'score'"):
+        fit(network(), batches(), Sgd(0.1), 1, callbacks=[heard, EarlyStopping()])
+    assert heard.told == [("begin", 1, False, 0), ("end", 0)]
+
+
 @pytest.mark.parametrize(("answer", "epochs"), [(None, 3), (False, 3), (0, 3), ("yes", 3), (True, 1)])
 def test_nothing_but_true_ends_training(answer, epochs):
     first, second = Heard(answer), Heard()

@@ -81,7 +81,7 @@ def test_weights_of_classes_and_rows_are_one_thing():
     assert by_class.predict_proba(X).tobytes() == by_row.predict_proba(X).tobytes()
 
 
-def test_lbfgs_copies_once_an_evaluation(monkeypatch):
+def test_lbfgs_works_in_place():
     """Its points are SciPy's; the network's values stay where they are."""
     model = NeuralClassifier(solver="lbfgs", max_iter=3, random_state=0).fit(X, Y)
     before = model.network_.values
@@ -448,10 +448,9 @@ def test_nothing_to_tag():
     tagger = SequenceTagger(max_iter=1, **QUICK).fit(words, tags)
     assert tagger.predict([]) == tagger.predict_proba([]) == []
     assert tagger.predict([[], []]) == [[], []]
-    x, y = series(8)
+    x, _ = series(8)
     steps = SequenceTagger(max_iter=1, **QUICK).fit(x, [["a"] * len(rows) for rows in x])
     assert steps.predict([np.zeros((0, 2))]) == [[]]
-    assert len(y) == 8
 
 
 def test_sentences_from_anywhere():

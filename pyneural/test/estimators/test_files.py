@@ -110,3 +110,16 @@ def test_parameters_that_json_has_no_words_for(tmp_path):
     again.fit(X, labels)
     with pytest.raises(TypeError, match="save: learning_rate_init: expected numbers and texts"):
         model.set_params(learning_rate_init=1j).save(tmp_path / "model.safetensors")
+
+
+def test_a_file_that_promises_more_than_it_has(tmp_path):
+    """No memory is taken for what its header says alone."""
+    x, _ = series()
+    path = tmp_path / "model.safetensors"
+    SequenceTagger(max_iter=1, **QUICK).fit(x, [["a"] * len(rows) for rows in x]).save(tmp_path)
+    tensors, metadata = safetensors.read(path)
+    parts = json.loads(metadata["matrix_tagger"])
+    parts["options"]["hidden"] = 10**6
+    safetensors.write(path, tensors, metadata | {"matrix_tagger": json.dumps(parts)})
+    with pytest.raises(FormatError, match="is not a tagger's model, or a damaged one"):
+        SequenceTagger.load(tmp_path)
